@@ -1,0 +1,26 @@
+"""Calls that read a host clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """Nanoseconds since 1970-01-01 UTC (the host's CLOCK_REALTIME)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonotonicClock:
+    """Nanoseconds from an arbitrary zero that never goes back (the host's CLOCK_MONOTONIC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """The answer of a clock, in nanoseconds (unsigned 64-bit)."""
+
+    ns: int
+
+
+WALL_CLOCK = WallClock()
+MONOTONIC_CLOCK = MonotonicClock()

@@ -1,0 +1,211 @@
+"""What a monitor needs from an engine, and what a machine needs from a monitor.
+
+Values and protocols only. An *exit* is why an engine stopped; a monitor turns those that belong to
+its target into a call. At every exit that stands for a crossing, RIP is already past the
+instruction that crossed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitors.calls import Call, Result
+from monitors.manifest import Attachment, Manifest
+
+Registers = Mapping[str, int]
+"""Register values by lower-case name (``rax`` … ``r15``, ``rip``, ``rflags``, ``cr3``, ``xmm0`` …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortWrite:
+    """``out``: ``size`` bytes (1, 2 or 4) of ``value`` to I/O ``port``."""
+
+    port: int
+    value: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortRead:
+    """``in`` (or a string variant) of ``size`` bytes from I/O ``port``."""
+
+    port: int
+    size: int
+
+
+class TrapKind(enum.Enum):
+    """The nondeterministic instructions that every engine traps."""
+
+    RDTSC = "rdtsc"
+    RDTSCP = "rdtscp"
+    RDRAND = "rdrand"
+    RDSEED = "rdseed"
+    CPUID = "cpuid"
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """A trapped instruction: for RDRAND and RDSEED its destination (a 64-bit register's name) and
+    width in bits; for CPUID the leaf (EAX) and subleaf (ECX) asked for."""
+
+    kind: TrapKind
+    register: str = "rax"
+    bits: int = 64
+    leaf: int = 0
+    subleaf: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hlt:
+    """The guest executed ``hlt`` at address ``rip``; with no interrupts it would never wake."""
+
+    rip: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationFault:
+    """The guest's page tables allow a write that the host's protection of ``gpa`` refuses."""
+
+    rip: int
+    gpa: int
+
+
+@dataclass(frozen=True, slots=True)
+class TripleFault:
+    """An exception could not be delivered, nor the double fault that followed it."""
+
+    rip: int
+    vector: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnbackedAccess:
+    """The guest's page tables map ``gpa``, where the machine has no memory."""
+
+    rip: int
+    gpa: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Somebody called ``Engine.interrupt``; the guest stands between two instructions."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReached:
+    """The instruction count asked for has been executed."""
+
+
+Exit = (
+    PortWrite
+    | PortRead
+    | Trap
+    | Hlt
+    | TranslationFault
+    | TripleFault
+    | UnbackedAccess
+    | Interrupted
+    | TargetReached
+)
+
+
+class GuestMemory(Protocol):
+    """Bounds-checked access to guest memory; the only way in for a monitor.
+
+    Both methods raise ``monitors.errors.BadGuestPointer`` for what the target's rule refuses.
+    """
+
+    def read(self, gpa: int, size: int) -> bytes: ...
+
+    def write(self, gpa: int, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes to place at guest physical address ``gpa`` before the guest starts."""
+
+    gpa: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Host rights over ``[start, end)``, page-aligned; memory not named is read/write/execute."""
+
+    start: int
+    end: int
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BootState:
+    """Everything a machine holds when its guest's first instruction is about to run."""
+
+    segments: Sequence[Segment]
+    protections: Sequence[Protection]
+    registers: Registers
+
+
+@dataclass(frozen=True, slots=True)
+class GuestImage:
+    """A unikernel as read from its ELF file.
+
+    ``segments`` are the loadable ones in file order; ``kernel_end`` the highest rounded end.
+    """
+
+    target: str
+    abi_version: int
+    manifest: Manifest
+    entry: int
+    segments: Sequence[Segment]
+    protections: Sequence[Protection]
+    kernel_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class BootRequest:
+    """What the operator chose: sizes in bytes, the command line without its NUL, devices."""
+
+    image: GuestImage
+    mem_size: int
+    tsc_hz: int
+    command_line: bytes = b""
+    attachments: Sequence[Attachment] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A decoded exit: the call, and the guest address where its result belongs (0: none)."""
+
+    call: Call
+    answer_gpa: int = 0
+
+
+class Monitor(Protocol):
+    """One target's ABI as pure knowledge: no I/O, no engine, no state between crossings."""
+
+    @property
+    def name(self) -> str: ...
+
+    def memory_size(self, mib: int) -> int:
+        """The size in bytes that the target's tender gives for ``--mem=mib``; raises GuestRefused."""
+        ...
+
+    def boot(self, request: BootRequest) -> BootState:
+        """The state at the entry point; raises ``GuestRefused`` when the guest does not fit."""
+        ...
+
+    def memory(self, raw: GuestMemory, mem_size: int) -> GuestMemory:
+        """``raw`` behind the target's own bounds rule."""
+        ...
+
+    def decode(self, exit_: Exit, memory: GuestMemory) -> Crossing:
+        """The call that an exit stands for; a broken rule is the call ``Misuse``."""
+        ...
+
+    def encode(self, crossing: Crossing, result: Result, memory: GuestMemory) -> Registers:
+        """Write a result into the guest; returns the registers to change (often none)."""
+        ...
