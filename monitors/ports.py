@@ -16,7 +16,7 @@ from monitors.calls import Call, Result
 from monitors.manifest import Attachment, Manifest
 
 Registers = Mapping[str, int]
-"""Register values by lower-case name (``rax`` … ``r15``, ``rip``, ``rflags``, ``cr3``, ``xmm0`` …)."""
+"""Register values by lower-case name (``rax`` to ``r15``, ``rip``, ``rflags``, ``cr3``, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,20 @@ class TrapKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """A trapped instruction: for RDRAND and RDSEED its destination (a 64-bit register's name) and
-    width in bits; for CPUID the leaf (EAX) and subleaf (ECX) asked for."""
+    """A trapped instruction, with as much of the processor's state as its answer depends on.
+
+    For RDRAND and RDSEED: ``register`` is the destination (a 64-bit register's name), ``bits`` its
+    width (16, 32 or 64), ``previous`` the register's 64-bit value and ``rflags`` the flags before
+    the instruction. For CPUID: the leaf (EAX) and subleaf (ECX) asked for.
+    """
 
     kind: TrapKind
     register: str = "rax"
     bits: int = 64
     leaf: int = 0
     subleaf: int = 0
+    previous: int = 0
+    rflags: int = 0x2
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +184,28 @@ class BootRequest:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A decoded exit: the call, and the guest address where its result belongs (0: none)."""
+    """A decoded exit: the call, and where its result belongs.
+
+    That is the structure at guest address ``answer_gpa`` (0: none), or for a trapped instruction
+    the registers that ``trap`` names.
+    """
 
     call: Call
     answer_gpa: int = 0
+    trap: Trap | None = None
 
 
 class Monitor(Protocol):
-    """One target's ABI as pure knowledge: no I/O, no engine, no state between crossings."""
+    """One target's ABI for one guest, as pure knowledge: no I/O, no engine, no changing state.
+
+    ``monitors.registry.monitor_for`` makes the one that fits an image.
+    """
 
     @property
     def name(self) -> str: ...
 
     def memory_size(self, mib: int) -> int:
-        """The size in bytes that the target's tender gives for ``--mem=mib``; raises GuestRefused."""
+        """The bytes that the target's tender gives for ``--mem=mib``; raises GuestRefused."""
         ...
 
     def boot(self, request: BootRequest) -> BootState:
