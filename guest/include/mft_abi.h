@@ -15,6 +15,7 @@
 #define MFT_ABI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "elf_abi.h"
@@ -67,6 +68,8 @@ struct mft {
 
 #ifdef MFT_ENTRIES
 
+/* Program headers of notes say 4-byte alignment; the linker script puts this
+ * one on a page boundary, so that m is aligned as its members want. */
 struct mft1_note {
     struct solo5_note_header header;
     uint8_t padding[MFT1_NOTE_PADDING];
@@ -75,12 +78,17 @@ struct mft1_note {
         uint32_t entries;
         struct mft_entry e[MFT_ENTRIES];
     } m;
-};
+} __attribute__((packed, aligned(4)));
+
+_Static_assert(sizeof(struct mft_entry) == 104, "mft_entry");
+_Static_assert(offsetof(struct mft_entry, u) == 72, "mft_entry");
+_Static_assert(offsetof(struct mft_entry, attached) == 96, "mft_entry");
+_Static_assert(offsetof(struct mft1_note, m) == 24, "mft1_note");
 
 #define MFT1_NOTE_DECLARE_BEGIN                                             \
     extern const struct mft1_note __solo5_mft1_note;                        \
     const struct mft1_note __solo5_mft1_note                                \
-        ELF_ABI_SECTION(".note.solo5.manifest", 8) = {                      \
+        ELF_ABI_SECTION(".note.solo5.manifest", 4) = {                      \
             .header = {.namesz = SOLO5_NOTE_NAME_SIZE,                      \
                        .descsz = sizeof(struct mft1_note) -                 \
                                  sizeof(struct solo5_note_header),          \
