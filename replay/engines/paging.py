@@ -1,0 +1,53 @@
+"""The processor's page walk in 64-bit mode, for engines that must look where the guest looks.
+
+Layouts: Intel SDM volume 3, 4-level paging. Only supervisor accesses with CR0.WP set are modelled,
+since Solo5 guests never leave ring 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_PRESENT = 1
+_WRITABLE = 2
+_LARGE = 0x80
+_ADDRESS = 0x000F_FFFF_FFFF_F000
+_CANONICAL_SIGN_SHIFT = 47
+
+ReadPhysical = Callable[[int, int], bytes | None]
+"""Reads bytes of guest physical memory; ``None`` where there is no memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFault:
+    """The walk ended without a mapping; ``error_code`` as the processor would push it."""
+
+    gva: int
+    error_code: int
+
+
+def is_canonical(gva: int) -> bool:
+    """Whether bits 63..47 of an address are all equal."""
+    top = gva >> _CANONICAL_SIGN_SHIFT
+    return top in (0, 0x1FFFF)
+
+
+def translate(read: ReadPhysical, cr3: int, gva: int, *, write: bool = False) -> int | PageFault:
+    """The guest physical address behind ``gva``, or why there is none."""
+    access = 2 if write else 0
+    table = cr3 & _ADDRESS
+    writable = True
+    for shift in (39, 30, 21, 12):
+        raw = read(table + ((gva >> shift) & 0x1FF) * 8, 8)
+        entry = int.from_bytes(raw or b"", "little")
+        if not entry & _PRESENT:
+            return PageFault(gva, access)
+        writable = writable and bool(entry & _WRITABLE)
+        if shift == 12 or (entry & _LARGE and shift in (30, 21)):
+            break
+        table = entry & _ADDRESS
+    if write and not writable:
+        return PageFault(gva, access | 1)
+    offset_mask = (1 << shift) - 1
+    return (entry & _ADDRESS & ~offset_mask) | (gva & offset_mask)

@@ -1,0 +1,51 @@
+"""Guest memory: one anonymous file that every engine maps.
+
+Zero at start and sparse: a page costs the host nothing until the guest or a result touches it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from collections.abc import Iterator
+
+PAGE_BYTES = 4096
+
+
+class GuestRam:
+    """``size`` bytes of guest physical memory from address 0."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.fd = os.memfd_create("solo5-guest", os.MFD_CLOEXEC)
+        os.ftruncate(self.fd, size)
+        self._map = mmap.mmap(self.fd, size)
+        self.view = memoryview(self._map)
+        self._anchor = ctypes.c_char.from_buffer(self._map)
+
+    @property
+    def address(self) -> int:
+        """Where the memory lies in this process."""
+        return ctypes.addressof(self._anchor)
+
+    def resident_ranges(self) -> Iterator[tuple[int, int]]:
+        """The ``[start, end)`` ranges that the host has pages for; all else is zero."""
+        position = 0
+        while position < self.size:
+            try:
+                start = os.lseek(self.fd, position, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return
+                raise
+            position = os.lseek(self.fd, start, os.SEEK_HOLE)
+            yield start, position
+
+    def close(self) -> None:
+        """Give the memory back."""
+        del self._anchor
+        self.view.release()
+        self._map.close()
+        os.close(self.fd)

@@ -1,0 +1,27 @@
+"""The engines by name. Importing this module loads none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from replay.engines.errors import EngineUnavailable
+from replay.engines.ports import Engine
+
+_FACTORIES = {"unicorn": ("replay.engines.unicorn.engine", "UnicornEngine")}
+
+ENGINE_NAMES = tuple(_FACTORIES)
+
+
+def engine_factory(name: str) -> Callable[[], Engine]:
+    """The constructor of the engine called ``name``; raises ``EngineUnavailable``."""
+    if name not in _FACTORIES:
+        raise EngineUnavailable(name, "no such engine", f"choose one of: {', '.join(ENGINE_NAMES)}")
+    module, attribute = _FACTORIES[name]
+    try:
+        factory: Callable[[], Engine] = getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise EngineUnavailable(
+            name, str(error), f"install the package: pip install {name}"
+        ) from error
+    return factory
