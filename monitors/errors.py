@@ -31,3 +31,14 @@ class BadGuestPointer(MonitorError):
         self.gpa = gpa
         self.size = size
         super().__init__(f"guest address {gpa:#x}, {size} bytes: outside guest memory")
+
+
+class BadAnswer(MonitorError):
+    """A result that does not fit its call, as a damaged or foreign trace may hold."""
+
+    def __init__(self, call: object, result: object, why: str) -> None:
+        self.call = call
+        self.result = result
+        self.why = why
+        kinds = f"{type(result).__name__} for {type(call).__name__}"
+        super().__init__(f"answer does not fit its call ({kinds}): {why}")

@@ -42,7 +42,7 @@ class DeviceType(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttachedBlock:
-    """A block device as its guest sees it; ``capacity_bytes`` is u64, ``block_size`` (bytes) u16."""
+    """A block device as its guest sees it: ``capacity_bytes`` u64, ``block_size`` (bytes) u16."""
 
     handle: int
     name: str

@@ -119,14 +119,22 @@ Exit = (
 
 
 class GuestMemory(Protocol):
-    """Bounds-checked access to guest memory; the only way in for a monitor.
+    """Access to guest memory by guest physical address.
 
-    Both methods raise ``monitors.errors.BadGuestPointer`` for what the target's rule refuses.
+    Raises ``monitors.errors.BadGuestPointer`` for what is outside.
     """
 
     def read(self, gpa: int, size: int) -> bytes: ...
 
     def write(self, gpa: int, data: bytes) -> None: ...
+
+
+class CheckedMemory(GuestMemory, Protocol):
+    """Guest memory behind a target's bounds rule; the only way in for a monitor."""
+
+    def check(self, gpa: int, size: int) -> None:
+        """Raise ``BadGuestPointer`` unless ``size`` bytes at ``gpa`` may be read and written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +194,13 @@ class BootRequest:
 class Crossing:
     """A decoded exit: the call, and where its result belongs.
 
-    That is the structure at guest address ``answer_gpa`` (0: none), or for a trapped instruction
-    the registers that ``trap`` names.
+    That is the structure at guest address ``answer_gpa`` and the buffer at ``buffer_gpa`` (0:
+    none), or for a trapped instruction the registers that ``trap`` names.
     """
 
     call: Call
     answer_gpa: int = 0
+    buffer_gpa: int = 0
     trap: Trap | None = None
 
 
@@ -212,14 +221,17 @@ class Monitor(Protocol):
         """The state at the entry point; raises ``GuestRefused`` when the guest does not fit."""
         ...
 
-    def memory(self, raw: GuestMemory, mem_size: int) -> GuestMemory:
+    def memory(self, raw: GuestMemory, mem_size: int) -> CheckedMemory:
         """``raw`` behind the target's own bounds rule."""
         ...
 
-    def decode(self, exit_: Exit, memory: GuestMemory) -> Crossing:
+    def decode(self, exit_: Exit, memory: CheckedMemory) -> Crossing:
         """The call that an exit stands for; a broken rule is the call ``Misuse``."""
         ...
 
-    def encode(self, crossing: Crossing, result: Result, memory: GuestMemory) -> Registers:
-        """Write a result into the guest; returns the registers to change (often none)."""
+    def encode(self, crossing: Crossing, result: Result, memory: CheckedMemory) -> Registers:
+        """Write a result into the guest; returns the registers to change (often none).
+
+        Raises ``BadAnswer`` for a result that does not fit the call.
+        """
         ...

@@ -16,6 +16,7 @@ from monitors.calls.traps import (
     RandomWord,
     TscReading,
 )
+from monitors.errors import BadAnswer
 from monitors.ports import Crossing, Registers, Trap, TrapKind
 
 _U32 = 0xFFFFFFFF
@@ -40,16 +41,16 @@ def decode_trap(trap: Trap) -> Crossing:
 
 
 def encode_trap(trap: Trap, result: Result) -> Registers:
-    """The registers that the trapped instruction writes, with their 64-bit values."""
-    match result:
-        case TscReading():
+    """The registers that the trapped instruction writes; BadAnswer for a result not its own."""
+    match trap.kind, result:
+        case ((TrapKind.RDTSC | TrapKind.RDTSCP), TscReading()):
             return _tsc_registers(trap, result)
-        case RandomReading():
+        case ((TrapKind.RDRAND | TrapKind.RDSEED), RandomReading()):
             return _random_registers(trap, result)
-        case CpuidReading():
+        case TrapKind.CPUID, CpuidReading():
             return _cpuid_registers(result)
         case _:
-            raise AssertionError(f"{result!r} does not answer {trap.kind}")
+            raise BadAnswer(trap, result, f"a {trap.kind.value} instruction waits for it")
 
 
 def _tsc_registers(trap: Trap, reading: TscReading) -> Registers:
