@@ -1,0 +1,114 @@
+"""Calls and results taken apart into the fields of an event, and results put together again.
+
+The clocks and cycle counters are missing among the outputs: they depend on the reading before and
+are the codec's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from google_crc32c import value as crc32c
+
+from monitors.calls import Call
+from monitors.calls.block import BlockData, BlockRead, BlockWrite
+from monitors.calls.clock import MonotonicClock, WallClock
+from monitors.calls.console import ConsoleWrite
+from monitors.calls.lifecycle import DONE, Halt, Misuse
+from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
+from monitors.calls.poll import Poll, PollResult
+from monitors.calls.traps import Cpuid, CpuidReading, RandomReading, RandomWord, ReadTsc, ReadTscp
+from traces import tags
+from traces.errors import BadEvent
+from traces.events import KNOWN, KnownData, RecordedResult
+
+Fields = tuple[object, ...]
+
+
+def _digest(data: bytes) -> tuple[int, int]:
+    return len(data), crc32c(data)
+
+
+def _text(detail: str) -> bytes:
+    return detail.encode("utf-8", "backslashreplace")
+
+
+INPUTS_OF: Mapping[type[Call], Callable[[Any], Fields]] = {
+    WallClock: lambda _call: (),
+    MonotonicClock: lambda _call: (),
+    ConsoleWrite: lambda call: _digest(call.data),
+    Poll: lambda call: (call.timeout_ns,),
+    BlockRead: lambda call: (call.handle, call.offset, call.length),
+    BlockWrite: lambda call: (call.handle, call.offset, *_digest(call.data)),
+    NetRead: lambda call: (call.handle, call.length),
+    NetWrite: lambda call: (call.handle, *_digest(call.data)),
+    Halt: lambda call: (call.status, *_digest(call.cookie)),
+    Misuse: lambda call: (int(call.kind), _text(call.detail)),
+    ReadTsc: lambda _call: (),
+    ReadTscp: lambda _call: (),
+    RandomWord: lambda call: (int(call.seed), call.bits),
+    Cpuid: lambda call: (call.leaf, call.subleaf),
+}
+"""The input fields of each call."""
+
+
+def _block_fields(result: BlockData | KnownData) -> Fields:
+    return (0, None) if isinstance(result, KnownData) else (result.status, result.data)
+
+
+OUTPUTS_OF: Mapping[type[Call], Callable[[Any], Fields]] = {
+    ConsoleWrite: lambda _result: (),
+    Poll: lambda result: (result.ready_set,),
+    BlockRead: _block_fields,
+    BlockWrite: lambda result: (result.status,),
+    NetRead: lambda result: (result.status, result.data),
+    NetWrite: lambda result: (result.status,),
+    Halt: lambda _result: (),
+    Misuse: lambda _result: (),
+    RandomWord: lambda result: (result.value,),
+    Cpuid: lambda result: (result.eax, result.ebx, result.ecx, result.edx),
+}
+"""The output fields of each call's result."""
+
+_STATUSES = tuple(IoStatus(status) for status in range(4))
+
+
+def _block_data(array: Sequence[Any]) -> BlockData | KnownData:
+    length, status, data = array[3:6]
+    if data is None:
+        if status != 0:
+            raise BadEvent(f"block data is known, but the status is {status}")
+        return KNOWN
+    if len(data) != (length if status == 0 else 0):
+        raise BadEvent(f"{len(data)} bytes of block data for {length} with status {status}")
+    return BlockData(status, data)
+
+
+def _net_frame(array: Sequence[Any]) -> NetFrame:
+    length, status, data = array[2:5]
+    if len(data) > (length if status == 0 else 0):
+        raise BadEvent(f"{len(data)} bytes of frame for {length} with status {status}")
+    return NetFrame(status, data)
+
+
+def _random(array: Sequence[Any]) -> RandomReading:
+    bits, value = array[2:4]
+    if value >> bits:
+        raise BadEvent(f"a random value of {value:#x} has more than {bits} bits")
+    return RandomReading(value)
+
+
+RESULT_FROM: Mapping[int, Callable[[Sequence[Any]], RecordedResult]] = {
+    tags.CONSOLE_WRITE: lambda _array: DONE,
+    tags.POLL: lambda array: PollResult(array[2]),
+    tags.BLOCK_READ: _block_data,
+    tags.BLOCK_WRITE: lambda array: _STATUSES[array[5]],
+    tags.NET_READ: _net_frame,
+    tags.NET_WRITE: lambda array: _STATUSES[array[4]],
+    tags.HALT: lambda _array: DONE,
+    tags.MISUSE: lambda _array: DONE,
+    tags.RANDOM_WORD: _random,
+    tags.CPUID: lambda array: CpuidReading(*array[3:7]),
+}
+"""The result in an event's whole array, whose fields must have been checked; raises BadEvent."""
