@@ -95,11 +95,8 @@ class Compiler:
         maps = [f"-ffile-prefix-map={path}={name}" for path, name in job.path_map]
         includes = [f"-I{path}" for path in job.include_dirs]
         source = os.path.relpath(job.source, job.directory)
-        self._run(
-            [self.cc, *_CODE_FLAGS, *self.header_flags, *job.flags, *includes, *maps]
-            + ["-c", source, "-o", str(job.output)],
-            job.directory,
-        )
+        flags = [*_CODE_FLAGS, *self.header_flags, *job.flags, *includes, *maps]
+        self._run([self.cc, *flags, "-c", source, "-o", str(job.output)], job.directory)
         return job.output
 
     def join_bindings(self, objects: Sequence[Path], output: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,13 +27,10 @@ class ToolMissing(ToolchainError):
 
 
 class StepFailed(ToolchainError):
-    """A program of the toolchain refused its input; `stderr` says why."""
+    """A program of the toolchain refused its input: `stderr` says why, `command` is what ran."""
 
     def __init__(self, command: Sequence[str], stderr: str, *, status: int) -> None:
         self.command = tuple(command)
         self.stderr = stderr
         self.status = status
-        super().__init__(
-            f"{Path(command[0]).name} failed with status {status}:\n{stderr.rstrip()}\n"
-            f"command: {shlex.join(command)}"
-        )
+        super().__init__(f"{Path(command[0]).name} failed with status {status}:\n{stderr.rstrip()}")
