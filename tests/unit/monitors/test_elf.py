@@ -293,7 +293,7 @@ def test_any_bytes_are_an_image_or_refused(data):
     refused_or_image(b"\x7fELF\x02\x01\x01" + data)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     mutations=st.lists(st.tuples(st.integers(0, 1300), st.integers(0, 255)), max_size=6),
     cut=st.integers(0, 2000),
