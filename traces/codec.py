@@ -27,7 +27,7 @@ from traces.events import (
 from traces.fields import INPUTS_OF, OUTPUTS_OF, RESULT_FROM
 from traces.limits import U64_MAX
 from traces.packing import new_packer
-from traces.tags import SPEC_OF, SPECS, EventSpec, FieldKind, FieldSpec
+from traces.tags import DELTA_TAGS, SPEC_OF, SPECS, EventSpec, FieldKind, FieldSpec
 from traces.values import check_fields
 
 
@@ -156,6 +156,17 @@ class EventDecoder:
             raise BadEvent(f"{spec.call.__name__}: {reason}")
         result = self._result(spec.tag, fields)
         return RecordedEvent(_record(spec, tuple(fields[1 : 1 + len(spec.inputs)])), result)
+
+    def pass_over(self, array: object) -> None:
+        """Note the readings in ``array`` without making a value of it; may raise BadEvent."""
+        if type(array) is not list or not array:
+            raise BadEvent("is not an array of a tag and fields")
+        tag = array[0]
+        if type(tag) is int and tag in DELTA_TAGS:
+            try:
+                self._result(tag, array)
+            except (IndexError, TypeError) as error:
+                raise BadEvent(f"fields of tag {tag} are missing or mistyped") from error
 
     def state(self) -> tuple[int, int, int, int]:
         """The previous readings, to come back to with ``restore``."""

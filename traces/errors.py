@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+DAMAGED = "the trace is damaged; solo5-trace salvage keeps what stands before"
+"""What next, wherever a file turns out to be broken inside."""
+
 
 class TraceError(Exception):
     """Root of this package's errors."""
@@ -23,10 +26,9 @@ class TraceError(Exception):
         at = f" (at byte {self.offset_bytes})" if self.offset_bytes >= 0 else ""
         return f"{where}{self.what}{at}" + (f"; {self.hint}" if self.hint else "")
 
-    def located(self, path: str) -> TraceError:
-        """This error, with the file's name if it had none."""
+    def locate(self, path: str) -> None:
+        """Add the file's name where it is missing."""
         self.path = self.path or path
-        return self
 
 
 class NotATrace(TraceError):
@@ -68,12 +70,15 @@ class LimitExceeded(DamagedTrace):
 class BadEvent(Corrupt):
     """An event that breaks the format's rules; ``index`` is its number (-1: unknown)."""
 
-    def __init__(self, what: str, *, index: int = -1, path: str = "") -> None:
+    def __init__(
+        self, what: str, *, index: int = -1, path: str = "", offset_bytes: int = -1
+    ) -> None:
         self.index = index
-        where = f"event {index}: " if index >= 0 else "event: "
-        super().__init__(
-            where + what, path=path, hint="the trace is damaged; solo5-trace verify says where"
-        )
+        super().__init__(what, path=path, offset_bytes=offset_bytes, hint=DAMAGED)
+
+    def __str__(self) -> str:
+        place = f"event {self.index}: " if self.index >= 0 else "event: "
+        return place + super().__str__()
 
 
 class TraceExists(TraceError):

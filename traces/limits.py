@@ -30,22 +30,22 @@ COMMAND_LINE_BYTES_MAX = 64 * 1024
 DEVICES_MAX = 63
 """mft_abi.h, MFT_MAX_ENTRIES 64 less the reserved entry (MFT_VERSION 1)."""
 
-GUEST_BYTES_MAX = 1024**3
-"""An embedded guest ELF with its debug information."""
+GUEST_BYTES_MAX = 256 * 1024**2
+"""A guest's ELF file with its debug information, which a reader holds in memory."""
 
 BLOCK_BYTES = 256 * 1024
 """Inflated bytes of a block of several items: one seek costs reading one such block, and objects
 of one byte inflate to 64 bytes in memory, 16 MiB in all."""
 
-EVENT_BYTES_MAX = 64 * 1024**2
-"""One event, and thus a block that holds nothing else: a block device's read of 64 MiB."""
+EVENT_BYTES_MAX = 32 * 1024**2
+"""One event, and thus a block that holds nothing else: a block device's read of nearly 32 MiB. A
+reader holds it three times (stored, inflated, unpacked), which stays well below 200 MB."""
 
 EVENT_FIELDS_MAX = 15
 """Fields of an event, so that its array's head is always one byte (msgpack fixarray)."""
 
-BLOCK_HEAD_BYTES_MAX = 41
-"""The longest head that msgpack allows: array 1, tag 2, four integers of 9, payload's head 5 less
-the bytes that no writer needs; a reader fetches this many bytes to know a block."""
+BLOCK_HEAD_BYTES_MAX = 44
+"""The longest head: array 1, tag 2, four integers of 9, payload's length 5."""
 
 COMPRESS_BYTES_MIN = 64
 """Below this a zstd frame's own 10 bytes outweigh what it saves."""
@@ -55,10 +55,16 @@ INDEX_STRIDE_BYTES = 64 * 1024
 many small blocks cost neither memory nor file."""
 
 INDEX_BYTES_MAX = 16 * 1024**2
-"""An index of 64 KiB strides over 50 GiB of file has about this size."""
+"""More than a million entries: 64 KiB strides over at least 50 GiB of file."""
 
 DIGEST_BYTES_MAX = 64
 """A digest of registers or memory: 512 bits, the widest hash in use."""
 
-TEXT_BYTES_MAX = 64 * 1024
-"""The text of a summary or of a broken rule (``Misuse``)."""
+TEXT_BYTES_MAX = 16 * 1024
+"""The text of a broken rule (``Misuse``) or a run's end: a message, not a document."""
+
+WINDOW_BYTES_MAX = 8 * 1024**2
+"""What a zstd frame may ask its reader to remember; level 1 asks for 512 KiB."""
+
+FILE_BYTES_MAX = 2**63 - 1
+"""Offsets are signed in system calls."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from traces.errors import Corrupt
+from traces.errors import DAMAGED, Corrupt
 from traces.limits import HEADER_DEPTH_MAX, HEADER_ITEMS_MAX, U64_MAX
 
 
@@ -18,7 +18,7 @@ class MapView:
 
     def __init__(self, value: object, where: str) -> None:
         if type(value) is not dict:
-            raise Corrupt(f"{where} is not a map", hint="the trace is damaged")
+            raise Corrupt(f"{where} is not a map", hint=DAMAGED)
         self._values: dict[object, object] = value
         self._where = where
 
@@ -79,7 +79,7 @@ class MapView:
             raise self._bad(key, "is missing") from None
 
     def _bad(self, key: str, why: str) -> Corrupt:
-        return Corrupt(f"{self._where}.{key} {why}", hint="the trace is damaged")
+        return Corrupt(f"{self._where}.{key} {why}", hint=DAMAGED)
 
 
 def is_plain(value: object, depth: int = HEADER_DEPTH_MAX) -> bool:

@@ -6,18 +6,21 @@ everything that the library raises for bad bytes becomes ``Malformed``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import msgpack  # type: ignore[import-untyped]
 
-from traces.limits import EVENT_FIELDS_MAX, HEADER_BYTES_MAX, HEADER_ITEMS_MAX
+from traces.limits import BLOCK_BYTES, EVENT_FIELDS_MAX, HEADER_BYTES_MAX, HEADER_ITEMS_MAX
 
 OutOfData: type[Exception] = msgpack.OutOfData
 """What ``EventUnpacker.unpack`` raises when everything that was fed has been taken."""
 
 Malformed = (ValueError, OverflowError, RecursionError)
 """What the library raises for bytes that are not msgpack or go beyond a limit."""
+
+
+_FIXARRAY = 0x90
 
 
 class EventUnpacker(Protocol):
@@ -35,14 +38,56 @@ def new_packer() -> Callable[[object], bytes]:
     return cast("Callable[[object], bytes]", msgpack.Packer().pack)
 
 
-def new_event_unpacker(buffer_bytes_max: int) -> EventUnpacker:
-    """A reader of short arrays whose unread bytes may never exceed ``buffer_bytes_max``."""
+def new_event_unpacker() -> EventUnpacker:
+    """A reader of short arrays of numbers and byte strings, fed with at most a block at a time.
+
+    Arrays may still hold arrays: ``BLOCK_BYTES`` of them take some 20 MB.
+    """
     unpacker = msgpack.Unpacker(
-        max_buffer_size=buffer_bytes_max,
+        max_buffer_size=4 * BLOCK_BYTES,
         max_array_len=EVENT_FIELDS_MAX,
         max_map_len=0,
+        max_str_len=0,
         max_ext_len=0,
     )
+    return cast("EventUnpacker", unpacker)
+
+
+def unpack_single_event(data: bytes) -> list[object]:
+    """The one flat array in ``data``, of any size; raises ``Malformed`` or ``OutOfData``."""
+    count = data[0] - _FIXARRAY if data else -1
+    if not 0 < count <= EVENT_FIELDS_MAX:
+        raise ValueError("not a short array")
+    fields = _flat_unpacker(memoryview(data)[1:])
+    array = [fields.unpack() for _ in range(count)]
+    if fields.tell() != len(data) - 1:
+        raise ValueError("bytes are left over")
+    return array
+
+
+def unpack_unsigned(data: bytes) -> Iterator[int]:
+    """The unsigned integers that ``data`` consists of; raises ``Malformed``."""
+    numbers = _flat_unpacker(memoryview(data))
+    while numbers.tell() < len(data):
+        try:
+            number = numbers.unpack()
+        except OutOfData:
+            raise ValueError("the last number is cut off") from None
+        if type(number) is not int or number < 0:
+            raise ValueError(f"{number!r} is not an unsigned integer")
+        yield number
+
+
+def _flat_unpacker(data: memoryview) -> EventUnpacker:
+    """A reader of numbers, byte strings and nil, and of nothing that could hold others."""
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=max(len(data), 1),
+        max_array_len=0,
+        max_map_len=0,
+        max_str_len=0,
+        max_ext_len=0,
+    )
+    unpacker.feed(data)
     return cast("EventUnpacker", unpacker)
 
 

@@ -128,6 +128,9 @@ _ROWS = (
 SPECS: Mapping[int, EventSpec] = {spec.tag: spec for spec in _ROWS}
 SPEC_OF: Mapping[type[Call], EventSpec] = {spec.call: spec for spec in _ROWS}
 
+DELTA_TAGS = frozenset((WALL_CLOCK, MONOTONIC_CLOCK, READ_TSC, READ_TSCP))
+"""Tags whose first output is a difference to the reading before."""
+
 
 def render_table() -> str:
     """The whole table as text, one line a tag, for the snapshot that guards it."""

@@ -1,0 +1,177 @@
+"""Reading a trace: its header at once, everything else when it is asked for.
+
+The counterpart of ``writer``. A trace that was not finished is as good as a finished one up to
+where it ends; ``complete`` tells them apart and ``damage`` says what was found at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from traces.blocks import BlockFile
+from traces.errors import DAMAGED, Corrupt, DamagedTrace, TraceError
+from traces.events import Event, StateDigest
+from traces.framing import DIGESTS, GUEST, BlockHead
+from traces.header import Header, header_from_map
+from traces.layout import Layout, find_layout, require_known
+from traces.limits import DIGEST_BYTES_MAX, U64_MAX
+from traces.migrate import MIGRATIONS, Migrations, Step, migrate_header
+from traces.packing import Malformed, OutOfData, new_event_unpacker
+from traces.stream import EventStream
+from traces.summary import Outcome, Summary
+
+
+class Trace:
+    """An open trace; any number of streams may be read from it at once."""
+
+    def __init__(
+        self, file: BlockFile, header: Header, layout: Layout, steps: Sequence[Step] = ()
+    ) -> None:
+        self.file = file
+        self.header = header
+        self.layout = layout
+        self._steps = steps
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    @property
+    def path(self) -> str:
+        """The file's name as it was given."""
+        return self.file.path
+
+    @property
+    def event_count(self) -> int:
+        """How many events can be read."""
+        return self.layout.event_count
+
+    @property
+    def summary(self) -> Summary | None:
+        """How the run ended; None where the file does not say."""
+        return self.layout.summary
+
+    @property
+    def complete(self) -> bool:
+        """Whether the trace was finished and holds the run to its end."""
+        summary = self.layout.summary
+        return self.layout.sealed and summary is not None and summary.outcome != Outcome.SALVAGED
+
+    @property
+    def damage(self) -> DamagedTrace | None:
+        """What was found where an unfinished trace ends; None where it simply ends."""
+        return self.layout.damage
+
+    def stream(self, start: int = 0) -> EventStream:
+        """The events from ``start``, for a replay."""
+        return EventStream(self.file, self.layout, start, self._steps)
+
+    def events(self, start: int = 0) -> Iterator[Event]:
+        """The events from ``start`` as values."""
+        stream = self.stream(start)
+        while (event := stream.next()) is not None:
+            yield event
+
+    def digests(self, start: int = 0) -> Iterator[StateDigest]:
+        """The recorded digests of crossings from ``start``, ascending; often there are none."""
+        # A crossing's digest can stand before its event's block, but not before its predecessor's.
+        listed = self.layout.index.locate(max(start - 1, 0))
+        offset_bytes = self.layout.begin_bytes if listed is None else listed
+        for head in self._heads(offset_bytes):
+            if head.tag == DIGESTS:
+                for digest in self._digests_of(head):
+                    if digest.event >= start:
+                        yield digest
+
+    def guest(self) -> bytes | None:
+        """The embedded guest ELF, proved by its SHA-256; None where it is not in the trace."""
+        about = self.header.guest
+        if not about.embedded:
+            return None
+        file = io.BytesIO()
+        proof = hashlib.sha256()
+        for head in self._heads(self.layout.begin_bytes):
+            if head.tag != GUEST or file.tell() > about.size:
+                break
+            chunk = self._payload(head)
+            proof.update(chunk)
+            file.write(chunk)
+        if file.tell() != about.size or proof.digest() != about.sha256:
+            what = f"the embedded guest is not the {about.size} bytes that were recorded"
+            raise Corrupt(what, path=self.path, hint=DAMAGED)
+        return file.getvalue()
+
+    def _heads(self, offset_bytes: int) -> Iterator[BlockHead]:
+        try:
+            for head in self.file.heads(offset_bytes, self.layout.end_bytes):
+                require_known(head)
+                yield head
+        except TraceError as error:
+            error.locate(self.path)
+            raise
+
+    def _payload(self, head: BlockHead) -> bytes:
+        try:
+            return self.file.payload(head)
+        except TraceError as error:
+            error.locate(self.path)
+            raise
+
+    def _digests_of(self, head: BlockHead) -> Iterator[StateDigest]:
+        payload = self._payload(head)
+        unpacker = new_event_unpacker()
+        unpacker.feed(payload)
+        try:
+            while unpacker.tell() < len(payload):
+                yield _digest_from(unpacker.unpack())
+        except (OutOfData, *Malformed) as error:
+            what = f"a block of digests is damaged ({error})"
+            raise Corrupt(
+                what, path=self.path, offset_bytes=head.offset_bytes, hint=DAMAGED
+            ) from error
+
+
+def open_trace(path: Path | str, *, migrations: Migrations = MIGRATIONS) -> Trace:
+    """Open the trace at ``path`` and read its header.
+
+    Raises NotATrace, WrongVersion, or DamagedTrace when not even the header is whole.
+    """
+    file = BlockFile(path)
+    try:
+        preamble = file.preamble()
+        steps = migrations.plan(preamble)
+        values, begin_bytes = file.header()
+        header = header_from_map(migrate_header(values, steps), preamble.version)
+        return Trace(file, header, find_layout(file, begin_bytes), steps)
+    except TraceError as error:
+        file.close()
+        error.locate(file.path)
+        raise
+    except BaseException:
+        file.close()
+        raise
+
+
+def _digest_from(array: object) -> StateDigest:
+    match array:
+        case [int(event), bytes(registers), bytes(memory), *_]:
+            sized = max(len(registers), len(memory)) <= DIGEST_BYTES_MAX
+            if sized and 0 <= event <= U64_MAX:
+                return StateDigest(event, registers, memory)
+    raise ValueError("an entry is not [event, registers, memory]")
