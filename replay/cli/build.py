@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from replay.toolchain.build import BuildRequest
     from replay.toolchain.compiler import BuildObserver
 
 _EXAMPLES = """\
@@ -20,6 +21,8 @@ examples:
       several files, a folder of headers, a definition, no optimisation
   solo5-build -t hvt -m manifest.json -o app.hvt --cc clang -v app.c
       build with clang and show every command
+  solo5-build -t hvt --program hello -o hello.hvt
+      one of the programs that come with solo5-replay
 
 The bindings provide the functions of solo5.h only; memcpy and its like are the application's.
 """
@@ -27,23 +30,18 @@ The bindings provide the functions of solo5.h only; memcpy and its like are the 
 
 def main(argv: list[str] | None = None) -> int:
     """Build a guest; the result is the exit status: 0 built, 1 refused, 2 wrong usage."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.program is None and (arguments.manifest is None or not arguments.sources):
+        parser.error("name a manifest (-m) and source files, or one of our programs (--program)")
+    if arguments.program is not None and (arguments.manifest or arguments.sources):
+        parser.error("--program has its own manifest and source files; name neither")
     from monitors.errors import MonitorError
-    from replay.toolchain.build import BuildRequest, build_guest
+    from replay.toolchain.build import build_guest
     from replay.toolchain.errors import ToolchainError
 
-    request = BuildRequest(
-        target=arguments.target,
-        manifest=arguments.manifest,
-        output=arguments.output,
-        sources=tuple(arguments.sources),
-        include_dirs=tuple(arguments.include_dirs),
-        defines=tuple(arguments.defines),
-        optimization=arguments.optimization,
-        compiler=arguments.cc,
-    )
     try:
-        build_guest(request, observer=_observer(verbose=arguments.verbose))
+        build_guest(_request(arguments), observer=_observer(verbose=arguments.verbose))
     except (ToolchainError, MonitorError) as error:
         print(f"solo5-build: {error}", file=sys.stderr)
         return 1
@@ -59,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("-t", "--target", required=True, help="Solo5 target: hvt")
-    add("-m", "--manifest", required=True, type=Path, metavar="JSON", help="devices it needs")
+    add("-m", "--manifest", type=Path, metavar="JSON", help="devices it needs")
     add("-o", "--output", required=True, type=Path, metavar="IMAGE", help="the guest to write")
     add("-I", dest="include_dirs", action="append", default=[], type=Path, metavar="DIR",
         help="folder of headers; may be repeated")  # fmt: skip
@@ -69,8 +67,31 @@ def _parser() -> argparse.ArgumentParser:
         help="optimisation level: 0 1 2 3 s g (default 2)")  # fmt: skip
     add("--cc", default="gcc", metavar="COMPILER", help="gcc or clang, by name or path")
     add("-v", "--verbose", action="store_true", help="show every command")
-    add("sources", nargs="+", type=Path, metavar="SOURCE", help=".c .S .s, or .o .a to link in")
+    add("--program", metavar="NAME", help="build this one of the shipped programs")
+    add("sources", nargs="*", type=Path, metavar="SOURCE", help=".c .S .s, or .o .a to link in")
     return parser
+
+
+def _request(arguments: argparse.Namespace) -> BuildRequest:
+    from replay.toolchain.build import BuildRequest
+    from replay.toolchain.programs import find_program
+
+    sources, manifest = tuple(arguments.sources), arguments.manifest
+    include_dirs = tuple(arguments.include_dirs)
+    if arguments.program is not None:
+        program = find_program(arguments.program)
+        sources, manifest = program.sources(), program.manifest
+        include_dirs += program.include_dirs()
+    return BuildRequest(
+        target=arguments.target,
+        manifest=manifest,
+        output=arguments.output,
+        sources=sources,
+        include_dirs=include_dirs,
+        defines=tuple(arguments.defines),
+        optimization=arguments.optimization,
+        compiler=arguments.cc,
+    )
 
 
 def _observer(*, verbose: bool) -> BuildObserver:
