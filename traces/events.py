@@ -6,9 +6,13 @@ makes the bytes again and has only to compare them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from google_crc32c import value as crc32c
 
 from monitors.calls import Result
+
+_SHOWN_BYTES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,21 @@ KNOWN = KnownData()
 RecordedResult = Result | KnownData
 
 
+def describe_result(result: RecordedResult) -> str:
+    """A result for people: long byte strings as digests."""
+    if isinstance(result, KnownData):
+        return "KnownData()"
+    values = ((part.name, getattr(result, part.name)) for part in fields(result))
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in values)
+    return f"{type(result).__name__}({shown})"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, bytes) and len(value) > _SHOWN_BYTES_MAX:
+        return str(BytesDigest(len(value), crc32c(value)))
+    return repr(value)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """One crossing as recorded, without its place."""
@@ -73,7 +92,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StateDigest:
-    """The machine's state when crossing ``event`` had happened and its result was not yet applied.
+    """The machine's state when crossing ``event`` was answered and its result was in the guest.
 
     ``registers`` and ``memory`` are opaque (at most 64 bytes); empty: not taken.
     """

@@ -6,6 +6,7 @@ payloads; what cannot be walked over is the damage, and what stands before it th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from traces.blocks import BlockFile
@@ -24,6 +25,8 @@ from traces.framing import (
 )
 from traces.index import BlockIndex, IndexBuilder
 from traces.limits import U64_MAX
+from traces.maps import MapView
+from traces.migrate import Step, migrate_summary
 from traces.packing import Malformed, OutOfData, unpack_value
 from traces.summary import Summary, summary_from_map
 
@@ -47,16 +50,16 @@ class Layout:
     damage: DamagedTrace | None = None
 
 
-def find_layout(file: BlockFile, begin_bytes: int) -> Layout:
+def find_layout(file: BlockFile, begin_bytes: int, steps: Sequence[Step] = ()) -> Layout:
     """The layout of ``file``; raises WrongVersion for a required block of a later version."""
     damage: DamagedTrace | None = None
     trailer = file.trailer()
     if trailer is not None:
         try:
-            return _sealed(file, begin_bytes, trailer)
+            return _sealed(file, begin_bytes, trailer, steps)
         except DamagedTrace as error:
             damage = error
-    walk = _Walk(file, begin_bytes)
+    walk = _Walk(file, begin_bytes, steps)
     walk.run()
     return walk.layout(damage)
 
@@ -81,20 +84,23 @@ def check_order(head: BlockHead, event_count: int) -> None:
         )
 
 
-def read_summary(file: BlockFile, head: BlockHead) -> Summary:
-    """The summary in block ``head``; raises Corrupt."""
+def read_summary(
+    file: BlockFile, head: BlockHead, event_count: int, steps: Sequence[Step] = ()
+) -> Summary:
+    """The summary in block ``head``, which follows ``event_count`` events; raises Corrupt."""
     try:
-        summary = summary_from_map(unpack_value(file.payload(head)))
+        values = MapView(unpack_value(file.payload(head)), "summary").values
+        summary = summary_from_map(migrate_summary(values, steps))
     except (OutOfData, *Malformed) as error:
         what = f"the summary is damaged ({error})"
         raise Corrupt(what, offset_bytes=head.offset_bytes, hint=DAMAGED) from error
-    if summary.events != head.first_event:
-        what = f"the summary counts {summary.events} events and stands behind {head.first_event}"
+    if not summary.events == head.first_event == event_count:
+        what = f"the summary counts {summary.events} events and stands behind {event_count}"
         raise Corrupt(what, offset_bytes=head.offset_bytes, hint=DAMAGED)
     return summary
 
 
-def _sealed(file: BlockFile, begin_bytes: int, trailer: Trailer) -> Layout:
+def _sealed(file: BlockFile, begin_bytes: int, trailer: Trailer, steps: Sequence[Step]) -> Layout:
     summary_head = file.head(trailer.summary_offset_bytes)
     index_head = file.head(trailer.index_offset_bytes)
     consistent = (
@@ -102,12 +108,11 @@ def _sealed(file: BlockFile, begin_bytes: int, trailer: Trailer) -> Layout:
         and begin_bytes <= summary_head.offset_bytes
         and summary_head.end_bytes <= index_head.offset_bytes
         and index_head.end_bytes <= file.size_bytes - TRAILER_BYTES
-        and summary_head.first_event == trailer.event_count
     )
     if not consistent:
         at = file.size_bytes - TRAILER_BYTES
         raise Corrupt("the trailer contradicts the file", offset_bytes=at, hint=DAMAGED)
-    summary = read_summary(file, summary_head)
+    summary = read_summary(file, summary_head, trailer.event_count, steps)
     index = BlockIndex(file.payload(index_head))
     end_bytes = summary_head.offset_bytes
     return Layout(begin_bytes, end_bytes, trailer.event_count, index, summary, sealed=True)
@@ -116,8 +121,9 @@ def _sealed(file: BlockFile, begin_bytes: int, trailer: Trailer) -> Layout:
 class _Walk:
     """The blocks of a file that does not tell its own layout."""
 
-    def __init__(self, file: BlockFile, begin_bytes: int) -> None:
+    def __init__(self, file: BlockFile, begin_bytes: int, steps: Sequence[Step]) -> None:
         self._file = file
+        self._steps = steps
         self._begin_bytes = begin_bytes
         self._end_bytes = begin_bytes
         self._event_count = 0
@@ -156,7 +162,7 @@ class _Walk:
             what = f"block {head.tag!r} stands behind the summary"
             raise Corrupt(what, offset_bytes=head.offset_bytes, hint=DAMAGED)
         if head.tag == SUMMARY:
-            self._summary = read_summary(self._file, head)
+            self._summary = read_summary(self._file, head, self._event_count, self._steps)
             return
         if head.tag == EVENTS:
             check_order(head, self._event_count)

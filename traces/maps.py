@@ -22,6 +22,11 @@ class MapView:
         self._values: dict[object, object] = value
         self._where = where
 
+    @property
+    def values(self) -> dict[str, object]:
+        """The whole map; keys that are not text were never ours and are left out."""
+        return {key: value for key, value in self._values.items() if isinstance(key, str)}
+
     def integer(self, key: str, low: int = 0, high: int = U64_MAX) -> int:
         """The integer ``key`` in ``[low, high]``."""
         value = self._get(key)

@@ -13,7 +13,7 @@ from traces.errors import WrongVersion
 from traces.header import VERSION
 from traces.preamble import Preamble
 
-HeaderMap = dict[str, object]
+PlainMap = dict[str, object]
 EventArray = list[object]
 
 RELEASES: Mapping[int, str] = {1: "0.1.0"}
@@ -22,9 +22,10 @@ RELEASES: Mapping[int, str] = {1: "0.1.0"}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one major version to the next: a header's map, and one block's events."""
+    """From one major version to the next: the header's map, the summary's, one block's events."""
 
-    header: Callable[[HeaderMap], HeaderMap]
+    header: Callable[[PlainMap], PlainMap]
+    summary: Callable[[PlainMap], PlainMap]
     events: Callable[[Iterable[EventArray]], Iterable[EventArray]]
 
 
@@ -57,10 +58,17 @@ MIGRATIONS = Migrations()
 """The steps of this release."""
 
 
-def migrate_header(values: HeaderMap, steps: Iterable[Step]) -> HeaderMap:
+def migrate_header(values: PlainMap, steps: Iterable[Step]) -> PlainMap:
     """A header's map in the present version."""
     for step in steps:
         values = step.header(values)
+    return values
+
+
+def migrate_summary(values: PlainMap, steps: Iterable[Step]) -> PlainMap:
+    """A summary's map in the present version."""
+    for step in steps:
+        values = step.summary(values)
     return values
 
 

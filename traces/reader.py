@@ -13,15 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from traces.arrays import unpack_digests
 from traces.blocks import BlockFile
-from traces.errors import DAMAGED, Corrupt, DamagedTrace, TraceError
+from traces.errors import DAMAGED, BadEvent, Corrupt, DamagedTrace, TraceError
 from traces.events import Event, StateDigest
 from traces.framing import DIGESTS, GUEST, BlockHead
 from traces.header import Header, header_from_map
 from traces.layout import Layout, find_layout, require_known
-from traces.limits import DIGEST_BYTES_MAX, U64_MAX
 from traces.migrate import MIGRATIONS, Migrations, Step, migrate_header
-from traces.packing import Malformed, OutOfData, new_event_unpacker
 from traces.stream import EventStream
 from traces.summary import Outcome, Summary
 
@@ -90,10 +89,10 @@ class Trace:
 
     def digests(self, start: int = 0) -> Iterator[StateDigest]:
         """The recorded digests of crossings from ``start``, ascending; often there are none."""
-        # A crossing's digest can stand before its event's block, but not before its predecessor's.
-        listed = self.layout.index.locate(max(start - 1, 0))
+        # A crossing's digest stands behind the block that holds its event.
+        listed = self.layout.index.locate(start)
         offset_bytes = self.layout.begin_bytes if listed is None else listed
-        for head in self._heads(offset_bytes):
+        for head in self.blocks(offset_bytes, self.layout.end_bytes):
             if head.tag == DIGESTS:
                 for digest in self._digests_of(head):
                     if digest.event >= start:
@@ -106,10 +105,10 @@ class Trace:
             return None
         file = io.BytesIO()
         proof = hashlib.sha256()
-        for head in self._heads(self.layout.begin_bytes):
+        for head in self.blocks(end_bytes=self.layout.end_bytes):
             if head.tag != GUEST or file.tell() > about.size:
                 break
-            chunk = self._payload(head)
+            chunk = self.payload(head)
             proof.update(chunk)
             file.write(chunk)
         if file.tell() != about.size or proof.digest() != about.sha256:
@@ -117,16 +116,21 @@ class Trace:
             raise Corrupt(what, path=self.path, hint=DAMAGED)
         return file.getvalue()
 
-    def _heads(self, offset_bytes: int) -> Iterator[BlockHead]:
+    def blocks(
+        self, offset_bytes: int | None = None, end_bytes: int | None = None
+    ) -> Iterator[BlockHead]:
+        """The blocks from ``offset_bytes`` (default: behind the seal) to the end of the file."""
+        start = self.layout.begin_bytes if offset_bytes is None else offset_bytes
         try:
-            for head in self.file.heads(offset_bytes, self.layout.end_bytes):
+            for head in self.file.heads(start, end_bytes):
                 require_known(head)
                 yield head
         except TraceError as error:
             error.locate(self.path)
             raise
 
-    def _payload(self, head: BlockHead) -> bytes:
+    def payload(self, head: BlockHead) -> bytes:
+        """A block's inflated payload, proved by its checksum."""
         try:
             return self.file.payload(head)
         except TraceError as error:
@@ -134,14 +138,10 @@ class Trace:
             raise
 
     def _digests_of(self, head: BlockHead) -> Iterator[StateDigest]:
-        payload = self._payload(head)
-        unpacker = new_event_unpacker()
-        unpacker.feed(payload)
         try:
-            while unpacker.tell() < len(payload):
-                yield _digest_from(unpacker.unpack())
-        except (OutOfData, *Malformed) as error:
-            what = f"a block of digests is damaged ({error})"
+            yield from unpack_digests(self.payload(head))
+        except BadEvent as error:
+            what = f"a block of digests is damaged ({error.what})"
             raise Corrupt(
                 what, path=self.path, offset_bytes=head.offset_bytes, hint=DAMAGED
             ) from error
@@ -158,7 +158,7 @@ def open_trace(path: Path | str, *, migrations: Migrations = MIGRATIONS) -> Trac
         steps = migrations.plan(preamble)
         values, begin_bytes = file.header()
         header = header_from_map(migrate_header(values, steps), preamble.version)
-        return Trace(file, header, find_layout(file, begin_bytes), steps)
+        return Trace(file, header, find_layout(file, begin_bytes, steps), steps)
     except TraceError as error:
         file.close()
         error.locate(file.path)
@@ -166,12 +166,3 @@ def open_trace(path: Path | str, *, migrations: Migrations = MIGRATIONS) -> Trac
     except BaseException:
         file.close()
         raise
-
-
-def _digest_from(array: object) -> StateDigest:
-    match array:
-        case [int(event), bytes(registers), bytes(memory), *_]:
-            sized = max(len(registers), len(memory)) <= DIGEST_BYTES_MAX
-            if sized and 0 <= event <= U64_MAX:
-                return StateDigest(event, registers, memory)
-    raise ValueError("an entry is not [event, registers, memory]")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from monitors.calls import Call
+from traces.arrays import unpack_events
 from traces.blocks import BlockFile
 from traces.codec import EventDecoder
 from traces.errors import DAMAGED, BadEvent, Corrupt, DamagedTrace
@@ -13,7 +13,7 @@ from traces.events import Event, RecordedEvent, RecordedResult
 from traces.framing import EVENTS, BlockHead
 from traces.layout import Layout, check_order, require_known
 from traces.limits import BLOCK_BYTES
-from traces.migrate import EventArray, Step, migrate_events
+from traces.migrate import Step, migrate_events
 from traces.packing import (
     EventUnpacker,
     Malformed,
@@ -235,17 +235,5 @@ class EventStream:
 
 def _migrated(payload: bytes, steps: Sequence[Step]) -> bytes:
     """The events of an older version's block in the present version's form."""
-    unpacker = new_event_unpacker()
-    unpacker.feed(payload)
     pack = new_packer()
-
-    def arrays() -> list[EventArray]:
-        found: list[EventArray] = []
-        while unpacker.tell() < len(payload):
-            try:
-                found.append(cast("EventArray", unpacker.unpack()))
-            except OutOfData:
-                raise ValueError("the last event is cut off") from None
-        return found
-
-    return b"".join(pack(array) for array in migrate_events(arrays(), steps))
+    return b"".join(pack(array) for array in migrate_events(unpack_events(payload), steps))

@@ -17,6 +17,7 @@ from typing import Self
 
 from monitors.calls import Call
 from traces.codec import EventEncoder
+from traces.ending import encode_ending
 from traces.errors import TraceError, TraceWriteError
 from traces.events import RecordedResult
 from traces.flusher import Flusher
@@ -25,11 +26,7 @@ from traces.framing import (
     EVENTS,
     GUEST,
     HEADER_SEAL,
-    INDEX,
-    SUMMARY,
     BlockEncoder,
-    Trailer,
-    encode_trailer,
 )
 from traces.header import VERSION, Header, header_from_map, header_to_map
 from traces.index import IndexBuilder
@@ -37,7 +34,7 @@ from traces.limits import BLOCK_BYTES, DIGEST_BYTES_MAX, EVENT_BYTES_MAX
 from traces.packing import new_packer
 from traces.preamble import encode_header, parse_header, seal_of
 from traces.sink import BinaryFile, open_sink
-from traces.summary import Summary, summary_to_map
+from traces.summary import Summary
 
 _DUE_FRACTION = 0.6
 """Of the flush interval; the rest is for compressing, writing and for being scheduled."""
@@ -151,7 +148,9 @@ class TraceWriter:
         self.flush()
         counted = replace(summary, events=self.event_count)
         try:
-            self._sink.write(_ending(counted, self._index, self._sink.size_bytes, self._blocks))
+            self._sink.write(
+                encode_ending(counted, self._index, self._sink.size_bytes, self._blocks)
+            )
         except TraceWriteError as error:
             self._failure = error
             raise
@@ -258,18 +257,6 @@ def _beginning(header: Header, guest: bytes | None, blocks: BlockEncoder) -> byt
         raise TraceWriteError(f"this run cannot be recorded: {error.what}") from error
     assert again == header, "the header holds values that are not plain"
     return data + blocks.encode(HEADER_SEAL, 0, len(data), seal_of(data))
-
-
-def _ending(
-    summary: Summary, index: IndexBuilder, offset_bytes: int, blocks: BlockEncoder
-) -> bytes:
-    """Summary, index and trailer for a file of ``offset_bytes`` so far."""
-    packed = new_packer()(summary_to_map(summary))
-    summary_block = blocks.encode(SUMMARY, summary.events, 1, packed)
-    index_block = blocks.encode(INDEX, summary.events, index.count, index.payload())
-    index_offset_bytes = offset_bytes + len(summary_block)
-    trailer = Trailer(summary.events, index_offset_bytes, offset_bytes)
-    return summary_block + index_block + encode_trailer(trailer)
 
 
 def _too_large(size: int) -> TraceWriteError:

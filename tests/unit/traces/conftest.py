@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
@@ -28,6 +30,8 @@ from monitors.calls.traps import (
 from monitors.manifest import AttachedBlock, AttachedNet
 from traces.events import KNOWN, RecordedResult
 from traces.header import BootInfo, GuestInfo, Header, MachineInfo
+from traces.summary import Outcome, Summary
+from traces.writer import TraceWriter
 
 Crossing = tuple[Call, RecordedResult]
 
@@ -117,5 +121,69 @@ def make_header() -> Callable[..., Header]:
             ),
             options={"seed": 1},
         )
+
+    return make
+
+
+RUN: tuple[Crossing, ...] = (
+    (WALL_CLOCK, ClockReading(1_790_000_000_000_000_000)),
+    (MONOTONIC_CLOCK, ClockReading(1_000_000)),
+    (ConsoleWrite(b"hello\n"), DONE),
+    (READ_TSC, TscReading(3_000_000)),
+    (BlockRead(1, 0, 512), BlockData(0, bytes(range(256)) * 2)),
+    (BlockWrite(1, 512, b"x" * 512), IoStatus(0)),
+    (BlockRead(1, 512, 512), KNOWN),
+    (Poll(1_000_000_000), PollResult(4)),
+    (NetRead(2, 1514), NetFrame(0, b"frame")),
+    (NetWrite(2, b"answer"), IoStatus(0)),
+    (RandomWord(seed=True, bits=64), RandomReading(2**63)),
+    (Cpuid(1, 0), CpuidReading(1, 2, 3, 4)),
+    (WALL_CLOCK, ClockReading(1_790_000_000_000_050_000)),
+    (READ_TSCP, TscReading(3_100_000, 1)),
+    (Misuse(MisuseKind.INVALID_POINTER, "at 0x10"), DONE),
+    (Halt(7, b"cookie"), DONE),
+)
+
+HALTED = Summary(Outcome.HALTED, status=7, console_bytes=6)
+
+
+def no_clock() -> float:
+    """For writers without a flusher, which have no use for the time."""
+    return 0.0
+
+
+@pytest.fixture(scope="session")
+def run() -> tuple[Crossing, ...]:
+    """A run with every kind of call."""
+    return RUN
+
+
+@pytest.fixture
+def make_trace(tmp_path: Path, make_header: Callable[..., Header]) -> Callable[..., Path]:
+    """A function that writes a trace: blocks of ``per_block`` events, no ending without summary."""
+    names = (tmp_path / f"{number}.mp" for number in count())
+
+    def make(
+        crossings: Sequence[Crossing] = RUN,
+        *,
+        embedded: bool = True,
+        per_block: int = 5,
+        digests: bool = False,
+        summary: Summary | None = HALTED,
+        **header: object,
+    ) -> Path:
+        path = next(names)
+        about = make_header(embedded=embedded, **header)
+        data = GUEST if embedded else None
+        with TraceWriter(path, about, data, flush_interval_s=None, clock=no_clock) as writer:
+            for index, crossing in enumerate(crossings):
+                writer.append(*crossing)
+                if digests:
+                    writer.digest(index, b"r%07d" % index, b"m%07d" % index)
+                if index % per_block == per_block - 1:
+                    writer.flush()
+            if summary is not None:
+                writer.finish(summary)
+        return path
 
     return make
