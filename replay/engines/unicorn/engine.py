@@ -40,8 +40,7 @@ from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import Callbacks, Reason, make_callbacks, make_state
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 
-_UNREACHABLE = 1 << 63  # a non-canonical address: where emu_start would end if code got there
-_GP, _UD = 13, 6
+_UD = 6
 _LONGEST_INSTRUCTION = 15
 _IA32_TSC = 0x10
 
@@ -64,6 +63,8 @@ class UnicornEngine:
         self._uc = unicorn.Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)
         # Westmere has every instruction of the virtual CPU and no RDRAND, which no hook can catch.
         self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_WESTMERE)
+        # An end address would be probed at every start, which leaves an exception pending.
+        self._uc.ctl_exits_enabled(True)
         self._handle = self._uc._uch  # noqa: SLF001 (raw calls need the handle)
         self._sites: dict[int, Site] = {}
         self._site_hooks: dict[int, int] = {}
@@ -177,7 +178,7 @@ class UnicornEngine:
             self._vet_entry(self._pc)
         state = self._state
         state.reason = Reason.NONE
-        error = _emu_start(self._handle, self._pc, _UNREACHABLE, 0, 0)
+        error = _emu_start(self._handle, self._pc, 0, 0, 0)
         uclib.uc_reg_read(self._handle, registers.RIP_ID, self._value_pointer)
         self._pc = self._value.value
         reason = state.reason
@@ -200,8 +201,6 @@ class UnicornEngine:
                 return TargetReached()
         if self._interrupt_requested:
             return None
-        if self._pc == _UNREACHABLE:
-            return self._deliver(Raised(_GP, 0))
         if error:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
         return None
@@ -330,6 +329,7 @@ class UnicornEngine:
 
     def _forget_code(self, start: int, end: int) -> None:
         self._uc.ctl_remove_cache(start, end)
+        self._exceptions.probe.forget_previous()  # the call above may leave one pending
         if self._vetted_entries:
             self._vetted_entries = {pc for pc in self._vetted_entries if not start <= pc < end}
 

@@ -1,0 +1,61 @@
+"""Digests of a machine's state, equal whenever two executions agree.
+
+Only what the architecture defines takes part: RFLAGS.AF (undefined after logic operations) and the
+sticky exception bits of MXCSR are masked, because real processors and emulators differ there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import google_crc32c
+
+from monitors.ports import Registers
+from replay.engines.ram import GuestRam
+from replay.machine.machine import Machine
+
+DIGEST_BYTES = 8
+_CHUNK_BYTES = 64 << 10
+_ZERO_CHUNK = bytes(_CHUNK_BYTES)
+_MASKS = {"rflags": ~0x10, "mxcsr": ~0x3F}
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDigest:
+    """64 bits each over the registers and the memory of a machine."""
+
+    registers: bytes
+    memory: bytes
+
+
+def machine_digest(machine: Machine) -> MachineDigest:
+    """The digest of a stopped machine's whole state."""
+    return MachineDigest(register_digest(machine.engine.registers()), memory_digest(machine.ram))
+
+
+def register_digest(registers: Registers) -> bytes:
+    """Over every register's name and value."""
+    text = ",".join(
+        f"{name}={value & _MASKS.get(name, -1):x}" for name, value in sorted(registers.items())
+    )
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def memory_digest(ram: GuestRam) -> bytes:
+    """Over the address and CRC32C of every 64 KiB chunk that is not all zero.
+
+    Pages that the host never had to provide are not touched, so that the cost follows the memory
+    in use and not the guest's size.
+    """
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    done = 0
+    for start, end in ram.resident_ranges():
+        first = max(done, start - start % _CHUNK_BYTES)
+        for chunk in range(first, end, _CHUNK_BYTES):
+            data = bytes(ram.view[chunk : chunk + _CHUNK_BYTES])
+            if data != _ZERO_CHUNK:
+                digest.update(chunk.to_bytes(8, "little"))
+                digest.update(google_crc32c.value(data).to_bytes(4, "little"))
+            done = chunk + _CHUNK_BYTES
+    return digest.digest()

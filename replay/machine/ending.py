@@ -1,0 +1,46 @@
+"""How a stretch of execution came to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitors.calls.lifecycle import MisuseKind
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The guest ended by itself; ``status`` is what it gave, signed 32-bit."""
+
+    status: int
+    cookie: bytes = b""
+
+    @property
+    def process_status(self) -> int:
+        """What a shell sees (0..255)."""
+        return self.status & 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class Misused:
+    """The guest broke a rule of its target, which ends it with status 1."""
+
+    kind: MisuseKind
+    detail: str
+
+    @property
+    def process_status(self) -> int:
+        """What a shell sees."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Somebody asked to stop; the guest could go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The position asked for."""
+
+
+Ending = Halted | Misused | Stopped | Reached

@@ -1,0 +1,75 @@
+"""The door: the only place where exit → call → ``source.answer(call)`` → result → guest happens.
+
+Whatever can differ between two runs passes through ``Interposer.run``, on every engine and for
+every source. It takes no decision of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitors.calls import Call
+from monitors.calls.lifecycle import Halt, Misuse
+from monitors.ports import Interrupted, TargetReached
+from replay.engines.ports import CountsInstructions
+from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
+from replay.machine.errors import WaitInterrupted
+from replay.machine.machine import Machine
+from replay.machine.ports import Observer, Source
+
+
+class Interposer:
+    """Drives a machine through its crossings.
+
+    ``events`` counts the crossings answered so far; ``pending`` is the call that waits for its
+    answer while a source works, or after it failed.
+    """
+
+    def __init__(
+        self, machine: Machine, source: Source, observers: Sequence[Observer] = ()
+    ) -> None:
+        self.machine = machine
+        self.events = 0
+        self.pending: Call | None = None
+        self._source = source
+        self._observers = tuple(observers)
+
+    def run(self, until_event: int | None = None) -> Ending:
+        """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done."""
+        machine = self.machine
+        run, memory = machine.engine.run, machine.memory
+        decode, encode = machine.monitor.decode, machine.monitor.encode
+        set_registers, answer = machine.engine.set_registers, self._source.answer
+        while self.events != until_event:
+            exit_ = run()
+            if type(exit_) is Interrupted:
+                return Stopped()
+            crossing = decode(exit_, memory)
+            call = self.pending = crossing.call
+            try:
+                result = answer(call)
+            except WaitInterrupted:
+                return Stopped()
+            changes = encode(crossing, result, memory)
+            if changes:
+                set_registers(changes)
+            self.pending = None
+            self.events += 1
+            for observer in self._observers:
+                observer.crossed(self.events - 1, call, result)
+            if type(call) is Halt:
+                return Halted(call.status, call.cookie)
+            if type(call) is Misuse:
+                return Misused(call.kind, call.detail)
+        return Reached()
+
+    def run_instructions(self, count: int) -> Ending | int:
+        """Run ``count`` instructions towards the next crossing; when the crossing comes first, how
+        many instructions there were before it (the machine is then used up)."""
+        engine = self.machine.engine
+        if not isinstance(engine, CountsInstructions):
+            raise TypeError(f"{type(engine).__name__} does not count instructions")
+        exit_ = engine.run_instructions(count)
+        if isinstance(exit_, TargetReached):
+            return Reached()
+        return Stopped() if isinstance(exit_, Interrupted) else engine.instructions_retired

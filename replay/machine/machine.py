@@ -1,0 +1,65 @@
+"""One guest, its monitor and an engine, ready to run: the meeting point of the three axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitors.vcpu import VirtualCpu
+
+from monitors.elf import read_image
+from monitors.manifest import Attachment
+from monitors.ports import BootRequest, GuestImage, GuestMemory, Monitor
+from monitors.registry import monitor_for
+from replay.engines.ports import Engine
+from replay.engines.ram import GuestRam
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePlan:
+    """All that a machine's initial state depends on. ``mem_size`` in bytes, ``tsc_hz`` in Hz."""
+
+    guest: bytes
+    guest_name: str
+    mem_size: int
+    tsc_hz: int
+    cpu: VirtualCpu
+    command_line: bytes = b""
+    attachments: Sequence[Attachment] = ()
+
+
+class Machine:
+    """A booted guest. Close it to give its memory back."""
+
+    def __init__(
+        self, plan: MachinePlan, image: GuestImage, monitor: Monitor, engine: Engine
+    ) -> None:
+        self.plan = plan
+        self.image = image
+        self.monitor = monitor
+        self.engine = engine
+        boot = monitor.boot(
+            BootRequest(
+                image=image,
+                mem_size=plan.mem_size,
+                tsc_hz=plan.tsc_hz,
+                command_line=plan.command_line,
+                attachments=plan.attachments,
+            )
+        )
+        self.ram = GuestRam(plan.mem_size)
+        for segment in boot.segments:
+            self.ram.view[segment.gpa : segment.gpa + len(segment.data)] = segment.data
+        engine.map(self.ram, boot.protections)
+        engine.set_registers(boot.registers)
+        self.memory: GuestMemory = monitor.memory(engine, plan.mem_size)
+
+    def close(self) -> None:
+        """End the engine and free the guest's memory."""
+        self.engine.close()
+
+
+def boot_machine(plan: MachinePlan, engine: Engine) -> Machine:
+    """Load and boot the plan's guest; raises ``monitors.errors.GuestRefused``."""
+    image = read_image(plan.guest, name=plan.guest_name)
+    return Machine(plan, image, monitor_for(image, plan.attachments), engine)
