@@ -12,11 +12,15 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-from replay.toolchain.compiler import CompileJob, Compiler, bindings_flags
+from replay.toolchain.compiler import BINDINGS_FLAGS, CompileJob, Compiler
 from replay.toolchain.errors import BadRequest
 
 # The folders below guest/bindings whose files belong to a target, besides the shared ones.
 TARGETS: dict[str, tuple[str, ...]] = {"hvt": ("x86_64", "hvt")}
+
+# What the guest tree is called in debug information, wherever it really lies. Absolute, because
+# readers of DWARF join relative names with the folder of the compilation, each in its own way.
+TREE_NAME = "/guest"
 
 _LANDMARK = ("include", "solo5.h")
 
@@ -46,8 +50,7 @@ def linker_script(target: str) -> Path:
 def bindings_object(target: str, compiler: Compiler, scratch: Path) -> Path:
     """Give the bindings of a target as one object, compiled unless it is in the cache."""
     sources = _sources(target)
-    flags = bindings_flags(target)
-    cached = _cache_directory(_key(sources, compiler, flags)) / f"solo5_{target}.o"
+    cached = _cache_directory(_key(sources, compiler)) / f"solo5_{target}.o"
     if cached.is_file():
         return cached
     built = _compile_bindings(sources, target, compiler, scratch)
@@ -62,9 +65,9 @@ def _sources(target: str) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*.[chS]"))]
 
 
-def _key(sources: list[Path], compiler: Compiler, flags: tuple[str, ...]) -> str:
+def _key(sources: list[Path], compiler: Compiler) -> str:
     digest = hashlib.sha256()
-    for text in (compiler.cc, compiler.version, *compiler.header_flags, *flags):
+    for text in (compiler.cc, compiler.version, *compiler.flags, *BINDINGS_FLAGS):
         digest.update(text.encode() + b"\0")
     for path in [*sources, *sorted((guest_tree() / "include").glob("*.h")), Path(__file__)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -91,9 +94,9 @@ def _compile_bindings(sources: list[Path], target: str, compiler: Compiler, scra
             source=source,
             output=scratch / f"bindings-{number}.o",
             directory=root,
-            path_map=((root, "guest"),),
+            path_map=((root, TREE_NAME),),
             include_dirs=include_dirs,
-            flags=bindings_flags(target),
+            flags=BINDINGS_FLAGS,
         )
         objects.append(compiler.compile(job))
     return compiler.join_bindings(objects, scratch / f"solo5_{target}.o")

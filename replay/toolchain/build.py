@@ -7,7 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay.toolchain.bindings import TARGETS, bindings_object, guest_tree, linker_script
+from replay.toolchain.bindings import (
+    TARGETS,
+    TREE_NAME,
+    bindings_object,
+    guest_tree,
+    linker_script,
+)
 from replay.toolchain.compiler import BuildObserver, CompileJob, Compiler, find_compiler
 from replay.toolchain.errors import BadRequest
 
@@ -98,12 +104,12 @@ def _compile_sources(request: BuildRequest, compiler: Compiler, scratch: Path) -
 
 
 def _path_map(base: Path, include_dirs: tuple[Path, ...]) -> tuple[tuple[Path, str], ...]:
-    """How folders are called in the image: relative to the sources, or `guest` for ours."""
+    """How folders are called in the image: relative to the sources, or `/guest` for ours."""
     tree = guest_tree()
     named = [(path, path.name) for path in include_dirs if not path.is_relative_to(base)]
     if base.is_relative_to(tree):
-        return (*named, (tree, "guest"))
-    return (*named, (base, "."), (tree, "guest"))
+        return (*named, (tree, TREE_NAME))
+    return (*named, (base, "."), (tree, TREE_NAME))
 
 
 def _compile_manifest(request: BuildRequest, compiler: Compiler, scratch: Path) -> Path:
@@ -120,7 +126,7 @@ def _compile_manifest(request: BuildRequest, compiler: Compiler, scratch: Path) 
         source=source,
         output=scratch / "manifest.o",
         directory=scratch,
-        path_map=((scratch, "."), (guest_tree(), "guest")),
+        path_map=((scratch, "."), (guest_tree(), TREE_NAME)),
         include_dirs=(guest_tree() / "include",),
         flags=("-O2",),
     )

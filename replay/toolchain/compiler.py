@@ -31,8 +31,8 @@ _CODE_FLAGS = (
     "-Wall",
 )
 
-# The bindings run before and inside traps, on whatever state the application left.
-_BINDINGS_FLAGS = (
+# For the bindings only: they run before and inside traps, on whatever state the application left.
+BINDINGS_FLAGS = (
     "-O2",
     "-Wextra",
     "-mno-sse",
@@ -87,7 +87,7 @@ class Compiler:
     ld: str
     objcopy: str
     version: str
-    header_flags: tuple[str, ...]
+    flags: tuple[str, ...]
     observer: BuildObserver
 
     def compile(self, job: CompileJob) -> Path:
@@ -95,7 +95,7 @@ class Compiler:
         maps = [f"-ffile-prefix-map={path}={name}" for path, name in job.path_map]
         includes = [f"-I{path}" for path in job.include_dirs]
         source = os.path.relpath(job.source, job.directory)
-        flags = [*_CODE_FLAGS, *self.header_flags, *job.flags, *includes, *maps]
+        flags = [*self.flags, *job.flags, *includes, *maps]
         self._run([self.cc, *flags, "-c", source, "-o", str(job.output)], job.directory)
         return job.output
 
@@ -122,21 +122,16 @@ class Compiler:
             self.observer.diagnostics(stderr)
 
 
-def bindings_flags(target: str) -> tuple[str, ...]:
-    """Flags for the bindings only, which are compiled without SSE, MMX and red zone."""
-    return (*_BINDINGS_FLAGS, f"-DBINDINGS_TARGET={target}")
-
-
 def find_compiler(name: str, observer: BuildObserver) -> Compiler:
     """Find the programs of a build by name or path; ToolMissing if one is not installed."""
     cc = _find(name)
     version = _query([cc, "--version"])
-    headers = _query([cc, "-print-file-name=include"]).strip()
     if "clang" in version:
-        header_flags: tuple[str, ...] = ("-nostdlibinc",)
+        flags: tuple[str, ...] = (*_CODE_FLAGS, "-nostdlibinc")
     else:
-        header_flags = ("-nostdinc", "-isystem", headers)
-    return Compiler(cc, _find("ld"), _find("objcopy"), version, header_flags, observer)
+        headers = _query([cc, "-print-file-name=include"]).strip()
+        flags = (*_CODE_FLAGS, "-nostdinc", "-isystem", headers)
+    return Compiler(cc, _find("ld"), _find("objcopy"), version, flags, observer)
 
 
 def _find(tool: str) -> str:

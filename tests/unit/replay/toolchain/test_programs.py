@@ -1,0 +1,89 @@
+"""The shipped programs: complete, and their cases readable."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from replay.toolchain.errors import BadRequest
+from replay.toolchain.programs import NetCase, Program, all_programs, find_program
+
+NAMES = [program.name for program in all_programs()]
+
+
+def program_with(directory: Path, case: dict[str, object]) -> Program:
+    (directory / "expected.txt").write_text("hello\n")
+    (directory / "case.json").write_text(json.dumps({"cases": [case]}))
+    return Program("made", directory)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_program_has_its_files_and_cases(name: str) -> None:
+    program = find_program(name)
+    cases = program.cases()
+    assert cases
+    assert len({case.name for case in cases}) == len(cases)
+    devices = json.loads(program.manifest.read_text())["devices"]
+    declared = {(device["name"], device["type"]) for device in devices}
+    for case in cases:
+        given = {(device, "BLOCK_BASIC") for device in case.blocks}
+        given |= {(device, "NET_BASIC") for device in case.nets}
+        assert given == declared
+        assert (case.ends == "stopped") == bool(case.message)
+        assert 0 <= case.status <= 255
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_expected_text_belongs_to_a_case(name: str) -> None:
+    program = find_program(name)
+    raw = json.loads((program.directory / "case.json").read_text())["cases"]
+    named = {case.get("expected", "expected.txt") for case in raw}
+    assert {path.name for path in program.directory.glob("expected*.txt")} == named
+
+
+def test_the_readme_names_every_program() -> None:
+    readme = (find_program("hello").directory.parent / "README.md").read_text()
+    table = set(re.findall(r"`(\w+)`", readme.split("## case.json")[0]))
+    assert set(NAMES) <= table
+
+
+def test_a_program_is_built_with_its_own_files_and_the_library() -> None:
+    sources = [path.name for path in find_program("rdtscp").sources()]
+    assert {"main.c", "instructions.S", "print.c", "string.c"} <= set(sources)
+    assert "README.md" not in sources
+
+
+def test_the_request_is_for_the_target_asked_for(tmp_path: Path) -> None:
+    request = find_program("hello").request("hvt", tmp_path / "x.hvt", compiler="clang")
+    assert (request.target, request.compiler) == ("hvt", "clang")
+    assert request.output == tmp_path / "x.hvt"
+    assert request.manifest.name == "manifest.json"
+
+
+def test_an_unknown_program_is_refused_with_the_known_names() -> None:
+    with pytest.raises(BadRequest, match="flaky, fpu"):
+        find_program("nonesuch")
+
+
+def test_devices_of_a_case(tmp_path: Path) -> None:
+    devices = {
+        "disk": {"type": "block", "size_bytes": 1024},
+        "wire": {"type": "net", "mac": "02:00:00:00:00:09", "received": ["0102"], "sent": []},
+    }
+    program = program_with(tmp_path, {"name": "a", "args": [], "status": 0, "devices": devices})
+    (case,) = program.cases()
+    assert (case.blocks["disk"].size_bytes, case.blocks["disk"].block_size) == (1024, 512)
+    wire = NetCase(mac=bytes([2, 0, 0, 0, 0, 9]), received=(b"\x01\x02",))
+    assert case.nets == {"wire": wire}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ends": "perhaps"}, {"statsu": 1}, {"status": "0"}, {"args": "x"}, {"devices": []}]
+)
+def test_a_case_with_a_mistake_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    program = program_with(tmp_path, {"name": "a", "args": [], "status": 0, **wrong})
+    with pytest.raises(ValueError):
+        program.cases()
