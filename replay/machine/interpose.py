@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from monitors.calls import Call
 from monitors.calls.lifecycle import Halt, Misuse
 from monitors.ports import Interrupted, TargetReached
+from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import CountsInstructions
 from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
@@ -31,6 +32,7 @@ class Interposer:
         self.machine = machine
         self.events = 0
         self.pending: Call | None = None
+        self.instructions_retired = 0
         self._source = source
         self._observers = tuple(observers)
 
@@ -63,13 +65,14 @@ class Interposer:
                 return Misused(call.kind, call.detail)
         return Reached()
 
-    def run_instructions(self, count: int) -> Ending | int:
-        """Run ``count`` instructions towards the next crossing; when the crossing comes first, how
-        many instructions there were before it (the machine is then used up)."""
+    def run_instructions(self, count: int) -> Ending | None:
+        """Run ``count`` instructions without crossing the door; ``None`` when a crossing comes
+        first, after which the machine is used up. ``instructions_retired`` says how many ran."""
         engine = self.machine.engine
         if not isinstance(engine, CountsInstructions):
-            raise TypeError(f"{type(engine).__name__} does not count instructions")
+            raise EngineUnavailable(type(engine).__name__, "it does not count instructions")
         exit_ = engine.run_instructions(count)
+        self.instructions_retired = engine.instructions_retired
         if isinstance(exit_, TargetReached):
             return Reached()
-        return Stopped() if isinstance(exit_, Interrupted) else engine.instructions_retired
+        return Stopped() if isinstance(exit_, Interrupted) else None

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from monitors.vcpu import VirtualCpu
-
 from monitors.elf import read_image
-from monitors.manifest import Attachment
-from monitors.ports import BootRequest, GuestImage, GuestMemory, Monitor
+from monitors.ports import BootRequest, CheckedMemory, GuestImage, Monitor
 from monitors.registry import monitor_for
 from replay.engines.ports import Engine
 from replay.engines.ram import GuestRam
-
-
-@dataclass(frozen=True, slots=True)
-class MachinePlan:
-    """All that a machine's initial state depends on. ``mem_size`` in bytes, ``tsc_hz`` in Hz."""
-
-    guest: bytes
-    guest_name: str
-    mem_size: int
-    tsc_hz: int
-    cpu: VirtualCpu
-    command_line: bytes = b""
-    attachments: Sequence[Attachment] = ()
+from replay.machine.plan import MachinePlan
 
 
 class Machine:
@@ -52,14 +34,15 @@ class Machine:
             self.ram.view[segment.gpa : segment.gpa + len(segment.data)] = segment.data
         engine.map(self.ram, boot.protections)
         engine.set_registers(boot.registers)
-        self.memory: GuestMemory = monitor.memory(engine, plan.mem_size)
+        self.memory: CheckedMemory = monitor.memory(engine, plan.mem_size)
 
     def close(self) -> None:
         """End the engine and free the guest's memory."""
         self.engine.close()
 
 
-def boot_machine(plan: MachinePlan, engine: Engine) -> Machine:
-    """Load and boot the plan's guest; raises ``monitors.errors.GuestRefused``."""
-    image = read_image(plan.guest, name=plan.guest_name)
+def boot_machine(plan: MachinePlan, engine: Engine, image: GuestImage | None = None) -> Machine:
+    """Load and boot the plan's guest, already read as ``image`` or not; raises
+    ``monitors.errors.GuestRefused``."""
+    image = image or read_image(plan.guest, name=plan.guest_name)
     return Machine(plan, image, monitor_for(image, plan.attachments), engine)

@@ -6,8 +6,6 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from monitors.vcpu import VirtualCpu, virtual_cpu
-
 from monitors.calls import Call, Result
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
 from monitors.calls.clock import ClockReading, MonotonicClock, WallClock
@@ -23,6 +21,7 @@ from monitors.calls.traps import (
     ReadTscp,
     TscReading,
 )
+from monitors.vcpu import VirtualCpu, virtual_cpu
 
 _START_WALL_NS = 1_700_000_000_000_000_000
 _EINVAL, _OK, _AGAIN = 2, 0, 1

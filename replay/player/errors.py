@@ -1,0 +1,41 @@
+"""What a replay raises when it and its recording part ways."""
+
+from __future__ import annotations
+
+from replay.machine.position import Position
+from traces.events import CallRecord
+
+
+class PlayerError(Exception):
+    """Root of this package's errors."""
+
+
+class Divergence(PlayerError):
+    """The replayed guest did something else than the recorded one.
+
+    ``expected`` is the recorded call (None: the recording has ended), ``actual`` the replayed one.
+    """
+
+    def __init__(self, position: Position, expected: CallRecord | None, actual: CallRecord) -> None:
+        self.position = position
+        self.expected = expected
+        self.actual = actual
+        recorded = expected or "the end of the recording"
+        super().__init__(f"event {position.event}: recorded {recorded}, replayed {actual}")
+
+
+class StateDivergence(PlayerError):
+    """All calls agreed up to ``position``, but the machine's state does not."""
+
+    def __init__(self, position: Position, what: str) -> None:
+        self.position = position
+        self.what = what
+        super().__init__(f"after event {position.event - 1}: {what} differ from the recorded state")
+
+
+class BadPosition(PlayerError):
+    """A position that the recording does not have."""
+
+
+class GuestNeeded(PlayerError):
+    """The trace does not embed its guest and no file was given."""

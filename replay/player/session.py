@@ -1,0 +1,115 @@
+"""Forward replay of one trace, verified crossing by crossing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from replay.engines.ports import Engine
+from replay.machine.ending import Ending, Reached
+from replay.machine.interpose import Interposer
+from replay.machine.machine import Machine, boot_machine
+from replay.machine.plan import MachinePlan, plan_of
+from replay.machine.ports import Observer
+from replay.machine.position import Position
+from replay.player.errors import BadPosition, GuestNeeded
+from replay.player.source import ConsoleSink, Replaying
+from replay.player.verifier import StateVerifier
+from traces.reader import Trace
+from traces.summary import Outcome
+
+_GUESTS_OWN = (Outcome.HALTED, Outcome.MISUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to replay instead of what was recorded, to see where that makes a difference."""
+
+    guest: bytes | None = None
+    command_line: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How far a replay came and how it ended."""
+
+    ending: Ending
+    position: Position
+    digests_verified: int
+
+
+class ReplaySession:
+    """One guest re-executed from a trace. Close it when done."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        engine: Engine,
+        *,
+        changes: Changes | None = None,
+        console: ConsoleSink = len,
+        observers: Callable[[Machine], Sequence[Observer]] | None = None,
+    ) -> None:
+        """Boots the machine; raises ``GuestNeeded``, ``GuestRefused`` or ``DamagedTrace``.
+
+        ``console`` takes what the guest prints; ``observers`` makes those who watch the crossings.
+        """
+        self.trace = trace
+        self.machine = boot_machine(_plan(trace, changes or Changes()), engine)
+        self._source = Replaying(trace, console)
+        self._verifier = StateVerifier(self.machine, trace)
+        watchers = observers(self.machine) if observers else ()
+        self._interposer = Interposer(self.machine, self._source, (self._verifier, *watchers))
+        self._instructions = 0
+
+    @property
+    def position(self) -> Position:
+        """Where the guest stands."""
+        return Position(self._interposer.events, self._instructions)
+
+    @property
+    def is_guests_own_ending(self) -> bool:
+        """Whether the recording ends because the guest ended, and not because it was cut short."""
+        summary = self.trace.summary
+        return self.trace.complete and summary is not None and summary.outcome in _GUESTS_OWN
+
+    def run(self, until: Position | None = None) -> Replayed:
+        """Replay to ``until``; by default to the end of the recording, which is the ending
+        ``Reached`` where it was cut short.
+
+        Raises ``Divergence``, ``StateDivergence``, ``BadPosition``, and ``DamagedTrace``.
+        """
+        last = self.trace.event_count
+        if until is not None and until.event > last:
+            raise BadPosition(f"position {until} is beyond the end: the trace has {last} events")
+        if until is None and not self.is_guests_own_ending:
+            until = Position(last)
+        ending = self._interposer.run(until.event if until else None)
+        if until is not None and until.instructions and isinstance(ending, Reached):
+            ending = self._run_instructions(until)
+        return Replayed(ending, self.position, self._verifier.verified)
+
+    def close(self) -> None:
+        """Give the machine back."""
+        self._source.close()
+        self.machine.close()
+
+    def _run_instructions(self, until: Position) -> Ending:
+        ending = self._interposer.run_instructions(until.instructions)
+        retired = self._interposer.instructions_retired
+        if ending is None:
+            last = Position(until.event, retired)
+            raise BadPosition(f"position {until} does not exist: the next event comes at {last}")
+        self._instructions = retired
+        return ending
+
+
+def _plan(trace: Trace, changes: Changes) -> MachinePlan:
+    guest = trace.guest() if changes.guest is None else changes.guest
+    if guest is None:
+        name = trace.header.guest.name
+        raise GuestNeeded(f"the trace does not embed its guest {name}; give its file")
+    plan = plan_of(trace.header, guest)
+    if changes.command_line is None:
+        return plan
+    return replace(plan, command_line=changes.command_line)

@@ -1,0 +1,39 @@
+"""Comparing a replay's state with the digests that its recording took."""
+
+from __future__ import annotations
+
+from monitors.calls import Call, Result
+from replay.machine.digest import machine_digest
+from replay.machine.machine import Machine
+from replay.machine.position import Position
+from replay.player.errors import StateDivergence
+from traces.reader import Trace
+
+
+class StateVerifier:
+    """An observer; ``verified`` counts the digests that agreed."""
+
+    def __init__(self, machine: Machine, trace: Trace) -> None:
+        self.verified = 0
+        self._machine = machine
+        self._digests = trace.digests()
+        self._next = next(self._digests, None)
+
+    def crossed(self, index: int, _call: Call, _result: Result) -> None:
+        """See ``replay.machine.ports.Observer``; raises ``StateDivergence``."""
+        recorded = self._next
+        if recorded is None or index != recorded.event:
+            return
+        actual = machine_digest(self._machine)
+        wrong = [
+            what
+            for what, then, now in (
+                ("registers", recorded.registers, actual.registers),
+                ("memory", recorded.memory, actual.memory),
+            )
+            if then and then != now
+        ]
+        if wrong:
+            raise StateDivergence(Position(index + 1), " and ".join(wrong))
+        self.verified += 1
+        self._next = next(self._digests, None)

@@ -1,0 +1,99 @@
+"""One recording from boot to end: a machine, a source and a trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+from replay.engines.errors import NotReproducible
+from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
+from replay.machine.errors import DeviceFailure
+from replay.machine.interpose import Interposer
+from replay.machine.machine import Machine
+from replay.machine.ports import Observer, Source
+from replay.recorder.cadence import DigestCadence
+from replay.recorder.source import Recording
+from traces.header import Header
+from traces.summary import Outcome, Summary
+from traces.writer import TraceWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a recording goes to disk: at least every ``flush_interval_s`` by ``clock`` (both in
+    seconds), which is the most that a killed recorder can lose; ``None``: by size alone."""
+
+    flush_interval_s: float | None
+    clock: Callable[[], float]
+
+
+LIVE_PACE = Pace(0.05, time.monotonic)
+REPRODUCIBLE_PACE = Pace(None, lambda: 0.0)
+"""Under this pace equal runs give equal files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of a recording; ``failure`` is what cut it short, if anything did."""
+
+    ending: Ending | None
+    failure: DeviceFailure | NotReproducible | None
+    events: int
+
+
+def record(
+    machine: Machine,
+    source: Source,
+    path: Path,
+    header: Header,
+    *,
+    pace: Pace = LIVE_PACE,
+    observers: Sequence[Observer] = (),
+) -> Recorded:
+    """Run ``machine`` to its end with every crossing written to a new trace at ``path``.
+
+    Raises ``traces.errors.TraceError`` when the trace cannot be written; what has been written
+    until then stays readable.
+    """
+    guest = machine.plan.guest if header.guest.embedded else None
+    with TraceWriter(
+        path, header, guest, flush_interval_s=pace.flush_interval_s, clock=pace.clock
+    ) as writer:
+        recording = Recording(source, writer)
+        cadence = DigestCadence(machine, writer)
+        interposer = Interposer(machine, recording, (cadence, *observers))
+        ending, failure = _run(interposer)
+        if isinstance(ending, Halted | Misused):
+            cadence.take(interposer.events - 1)
+        writer.finish(_summary(ending, failure, recording.console_bytes))
+    return Recorded(ending, failure, interposer.events)
+
+
+def _run(
+    interposer: Interposer,
+) -> tuple[Ending | None, DeviceFailure | NotReproducible | None]:
+    try:
+        return interposer.run(), None
+    except (DeviceFailure, NotReproducible) as failure:
+        return None, failure
+
+
+def _summary(
+    ending: Ending | None, failure: DeviceFailure | NotReproducible | None, console_bytes: int
+) -> Summary:
+    match ending:
+        case Halted():
+            return Summary(Outcome.HALTED, status=ending.status, console_bytes=console_bytes)
+        case Misused():
+            detail = ending.detail
+            return Summary(Outcome.MISUSE, status=1, console_bytes=console_bytes, detail=detail)
+        case Stopped() | Reached():
+            return Summary(Outcome.INTERRUPTED, console_bytes=console_bytes)
+        case None:
+            refused = isinstance(failure, NotReproducible)
+            outcome = Outcome.REFUSED if refused else Outcome.HOST_FAILURE
+            return Summary(outcome, console_bytes=console_bytes, detail=str(failure))
+    assert_never(ending)
