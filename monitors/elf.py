@@ -45,6 +45,7 @@ _NOTE_NAME_SIZE = 6
 _NOTE_NAME = b"Solo5\0"
 _INVALID_SIZE = "note does not fall within valid size"
 _U64_END = 1 << 64
+_ORDER_RULE = "segments rise from 0x100000 and do not overlap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +203,10 @@ def _note(elf: _Elf, kind: _NoteKind) -> bytes:
 
 
 def _note_contents(elf: _Elf, header: _ProgramHeader, kind: _NoteKind, descsz: int) -> bytes:
-    if not 1 <= descsz <= kind.descsz_max:
+    if not kind.padding < descsz <= kind.descsz_max:
         raise BadImage(f"{kind.what} {_INVALID_SIZE}: {descsz} bytes")
     if header.filesz < _NOTE.size + descsz:
         raise BadImage(f"{kind.what} {_INVALID_SIZE}: {descsz} bytes in {header.filesz}")
-    if descsz <= kind.padding:
-        raise BadImage(f"{kind.what} {_INVALID_SIZE}: {descsz} bytes are padding alone")
     contents_at = header.offset + _NOTE.size + kind.padding
     return elf.bytes_at(contents_at, descsz - kind.padding, f"the {kind.what}")
 
@@ -215,19 +214,17 @@ def _note_contents(elf: _Elf, header: _ProgramHeader, kind: _NoteKind, descsz: i
 def _protections(loads: Sequence[_ProgramHeader]) -> Sequence[Protection]:
     """One protection for each segment, in the order of their addresses."""
     protections: list[Protection] = []
-    previous_vaddr = previous_end = 0
+    lowest = GUEST_MIN_BASE
     for header in loads:
-        if header.vaddr < max(GUEST_MIN_BASE, previous_vaddr):
-            raise BadImage(f"segment at {header.vaddr:#x} is too low or out of order")
         start, end = _rounded_range(header)
-        if start < max(GUEST_MIN_BASE, previous_end):
-            raise BadImage(f"segment at {start:#x} is too low or overlaps the one before")
+        if start < lowest:
+            raise BadImage(f"segment at {start:#x} begins below {lowest:#x}", hint=_ORDER_RULE)
         if start % PAGE_SIZE or end % PAGE_SIZE:
             raise BadImage(f"segment {start:#x} to {end:#x} is not made of whole pages")
         if header.flags & _PF_W and header.flags & _PF_X:
             raise BadImage(f"segment at {start:#x} is writable and executable")
         protections.append(Protection(start, end, writable=bool(header.flags & _PF_W)))
-        previous_vaddr, previous_end = header.vaddr, end
+        lowest = end
     return tuple(protections)
 
 

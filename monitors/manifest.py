@@ -108,7 +108,7 @@ class Manifest:
 
     def handles(self, type_: DeviceType) -> frozenset[int]:
         """The handles of all declared devices of one type."""
-        return frozenset(h for h, e in enumerate(self.entries) if h and e.type == type_)
+        return frozenset(h for h, e in enumerate(self.entries) if e.type == type_)
 
     def unattached(self, attachments: Iterable[Attachment]) -> Sequence[ManifestEntry]:
         """The declared devices that ``attachments`` leaves out, in order."""

@@ -21,8 +21,8 @@ from monitors.ports import Crossing, Registers, Trap, TrapKind
 
 _U32 = 0xFFFFFFFF
 _CARRY_FLAG = 0x001
-# CF PF AF ZF SF OF: all written; the valid answer has CF alone set (Intel SDM vol. 2, RDRAND).
-_RANDOM_FLAGS = 0x8D5
+# PF AF ZF SF OF: cleared, while CF says that the value is valid (Intel SDM volume 2, RDRAND).
+_RANDOM_FLAGS = 0x8D4
 
 
 def decode_trap(trap: Trap) -> Crossing:

@@ -174,8 +174,9 @@ def test_image_of_the_stub_target_is_refused_for_its_empty_notes(elf):
         load(elf.Elf(first=(elf.Header(elf.PT_NOTE, b""),)).build())
 
 
-def test_note_header_without_a_name_is_skipped(elf):
-    image = elf.Elf(openbsd=bytes(19))
+@pytest.mark.parametrize("size", [12, 19])
+def test_note_header_without_a_name_is_skipped(elf, size):
+    image = elf.Elf(openbsd=bytes(size))
     assert load(image.build()).target == "hvt"
 
 
@@ -209,17 +210,18 @@ def test_note_beyond_the_file(elf):
 
 
 SEGMENT_CASES = {
-    "below the base": ("text", {"vaddr": 0xFF000}, "too low"),
+    "below the base": ("text", {"vaddr": 0xFF000}, "begins below"),
     "alignment 0": ("text", {"align": 0}, "no power of two"),
     "alignment 0x1800": ("text", {"align": 0x1800}, "no power of two"),
-    "start rounds below the base": ("text", {"align": 0x200000}, "too low"),
-    "out of order": ("data", {"vaddr": 0xFF000 + 0x1000 - 1}, "too low or out of order"),
-    "overlap": ("data", {"vaddr": 0x100800}, "overlaps"),
-    "same address": ("data", {"vaddr": 0x100000}, "overlaps"),
+    "start rounds below the base": ("text", {"align": 0x200000}, "begins below"),
+    "out of order": ("data", {"vaddr": 0xFF000 + 0x1000 - 1}, "begins below"),
+    "overlap": ("data", {"vaddr": 0x100800}, "begins below"),
+    "same address": ("data", {"vaddr": 0x100000}, "begins below"),
     "memory size below file size": ("data", {"memsz": 3}, "smaller in memory"),
     "wraps": ("data", {"vaddr": (1 << 64) - 0x1000, "memsz": 0x2000}, "address space"),
     "rounds up to the end": ("data", {"vaddr": (1 << 64) - 0x1000, "memsz": 5}, "address space"),
     "alignment 1": ("text", {"align": 1}, "whole pages"),
+    "unaligned start": ("data", {"vaddr": 0x102010, "memsz": 0xFF0, "align": 16}, "whole pages"),
     "alignment 16": ("data", {"align": 16}, "whole pages"),
     "W and X": ("data", {"flags": 7}, "writable and executable"),
     "W and X without R": ("text", {"flags": 3}, "writable and executable"),
@@ -242,6 +244,21 @@ def test_segments_may_not_share_the_files_bytes_without_end(elf):
     ]
     with pytest.raises(BadImage, match="more bytes than the file"):
         load(elf.Elf(loads=tuple(shared)).build())
+
+
+def test_low_segment_alone(elf):
+    """Rounding down to its alignment takes it below the base."""
+    low = elf.Elf(loads=(replace(elf.TEXT, align=0x200000),))
+    with pytest.raises(BadImage, match="begins below 0x100000"):
+        load(low.build())
+
+
+def test_segment_that_the_file_cuts_by_one_byte(elf):
+    size = len(elf.data(data=b"").build())
+    whole = elf.data(data=b"", filesz=4, offset=size - 4)
+    assert len(load(whole.build()).segments[1].data) == 4
+    with pytest.raises(BadImage, match="beyond the end of the file"):
+        load(elf.data(data=b"", filesz=4, offset=size - 3).build())
 
 
 def test_segments_without_bytes_are_skipped_without_any_check(elf):

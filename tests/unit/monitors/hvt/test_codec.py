@@ -116,6 +116,20 @@ class TestDecode:
         crossing = hypercall(memory, Hypercall.HALT, struct.pack("<QiI", BUFFER, 255, 0))
         assert crossing == Crossing(Halt(255, b"c" * 512))
 
+    def test_last_bytes_of_a_device(self, memory):
+        memory.write(BUFFER, b"x" * 8)
+        structure = block(BLOCK, CAPACITY - 8, BUFFER, 8)
+        written = hypercall(memory, Hypercall.BLOCK_WRITE, structure)
+        assert written.call == BlockWrite(BLOCK, CAPACITY - 8, b"x" * 8)
+        bad_buffer = block(BLOCK, CAPACITY - 8, MAX, 8)
+        for number in (Hypercall.BLOCK_WRITE, Hypercall.BLOCK_READ):
+            assert hypercall(memory, number, bad_buffer) == Crossing(pointer_detail(MAX, 8))
+
+    def test_longest_transfer(self):
+        devices = Devices(blocks=frozenset({1}), capacities={1: MAX})
+        assert devices.block_reaches(1, 0, (1 << 63) - 1)
+        assert not devices.block_reaches(1, 0, 1 << 63)
+
     @pytest.mark.parametrize("length", [0, 7, 1024])
     def test_any_block_length_is_passed_on(self, memory, length):
         crossing = hypercall(memory, Hypercall.BLOCK_READ, block(BLOCK, 100, BUFFER, length))
