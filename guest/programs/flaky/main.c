@@ -174,20 +174,26 @@ static void pay(struct desk *desk, uint64_t id, uint32_t cents)
         order->paid_cents += cents;
 }
 
+static void pay_something(struct desk *desk, const uint64_t *ids, unsigned orders)
+{
+    const uint64_t id = ids[draw_below(desk, orders)];
+    const uint32_t cents = 1 + draw_below(desk, 500);
+
+    pay(desk, id, cents);
+    solo5_yield(solo5_clock_monotonic() + NS_PER_US, NULL);
+}
+
 static void do_business(struct desk *desk)
 {
     uint64_t ids[ORDERS];
 
     for (unsigned i = 0; i < ORDERS; i++) {
         ids[i] = place_order(desk);
-        pay(desk, ids[draw_below(desk, i + 1)], 1 + draw_below(desk, 500));
-        solo5_yield(solo5_clock_monotonic() + NS_PER_US, NULL);
+        pay_something(desk, ids, i + 1);
     }
     printf("desk: %u orders placed\n", desk->orders);
-    for (unsigned i = 0; i < LATE_PAYMENTS; i++) {
-        pay(desk, ids[draw_below(desk, ORDERS)], 1 + draw_below(desk, 500));
-        solo5_yield(solo5_clock_monotonic() + NS_PER_US, NULL);
-    }
+    for (unsigned i = 0; i < LATE_PAYMENTS; i++)
+        pay_something(desk, ids, ORDERS);
     printf("desk: %u payments, %u of them refused\n", desk->payments, desk->refused);
 }
 
