@@ -281,6 +281,15 @@ def test_image_without_segments(elf):
     assert (image.segments, image.kernel_end) == ((), 0)
 
 
+def test_header_table_at_the_very_end_of_the_file(elf):
+    front = elf.Elf().build()
+    table = front[64 : 64 + 56 * len(elf.Elf().headers())]
+    moved = elf.Elf(phoff=len(front)).build() + table
+    assert load(moved) == load(front)
+    with pytest.raises(BadImage, match="beyond the end of the file"):
+        load(moved[:-1])
+
+
 def test_entry_may_lie_outside_the_segments(elf):
     assert load(elf.Elf(entry=1 << 40).build()).entry == 1 << 40
 
