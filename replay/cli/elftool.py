@@ -131,7 +131,8 @@ def _write(path: str, text: str) -> None:
         else:
             Path(path).write_text(text, encoding="ascii")
     except OSError as error:
-        raise _Failure(f"{path}: cannot be written: {_reason(error)}") from error
+        name = "standard output" if path == "-" else path
+        raise _Failure(f"{name}: cannot be written: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
