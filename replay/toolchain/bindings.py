@@ -26,20 +26,26 @@ _LANDMARK = ("include", "solo5.h")
 
 
 def guest_tree() -> Path:
-    """Find the folder with headers, bindings and programs: installed, else in the checkout."""
-    try:
-        landmark = Path(str(resources.files("guest").joinpath(*_LANDMARK)))
-    except (ModuleNotFoundError, TypeError):
-        landmark = Path()
-    if landmark.is_file():
-        return landmark.parents[1].resolve()
-    checkout = Path(__file__).resolve().parents[2] / "guest"
-    if checkout.joinpath(*_LANDMARK).is_file():
-        return checkout
+    """Find the folder with headers, bindings and programs; BadRequest if it is not there.
+
+    It lies beside this package, in a checkout as in an installation, unless the installer chose
+    another place for it.
+    """
+    for tree in (Path(__file__).resolve().parents[2] / "guest", _installed_tree()):
+        if tree is not None and tree.joinpath(*_LANDMARK).is_file():
+            return tree
     raise BadRequest(
         "the guest headers and bindings are not installed; install solo5-replay again, "
         "or run it from its checkout"
     )
+
+
+def _installed_tree() -> Path | None:
+    try:
+        landmark = resources.files("guest").joinpath(*_LANDMARK)
+    except (ModuleNotFoundError, TypeError, OSError):
+        return None  # not importable, or an editable installation's stand-in for a folder
+    return Path(str(landmark)).resolve().parents[1]
 
 
 def linker_script(target: str) -> Path:

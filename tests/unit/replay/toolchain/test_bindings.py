@@ -34,19 +34,35 @@ def test_the_tree_has_headers_and_the_script_of_every_target() -> None:
         assert linker_script(target).is_file()
 
 
-def test_a_tree_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bindings.resources, "files", lambda _name: tmp_path)
-    monkeypatch.setattr(bindings, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+def elsewhere(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that the package lies in a folder without a guest tree beside it."""
+    monkeypatch.setattr(bindings, "__file__", str(directory / "a" / "b" / "c.py"))
+
+
+def test_the_tree_lies_beside_the_package() -> None:
+    assert guest_tree() == Path(bindings.__file__).resolve().parents[2] / "guest"
+
+
+def test_a_tree_in_another_place_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = tmp_path / "other" / "guest"
+    (tree / "include").mkdir(parents=True)
+    (tree / "include" / "solo5.h").touch()
+    elsewhere(tmp_path, monkeypatch)
+    monkeypatch.setattr(bindings.resources, "files", lambda _name: tree)
+    assert guest_tree() == tree.resolve()
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError, NotADirectoryError, TypeError])
+def test_a_tree_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def absent(name: str) -> Path:
+        raise error(name)
+
+    elsewhere(tmp_path, monkeypatch)
+    monkeypatch.setattr(bindings.resources, "files", absent)
     with pytest.raises(BadRequest, match="not installed"):
         guest_tree()
-
-
-def test_the_checkout_is_found_without_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> Path:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(bindings.resources, "files", absent)
-    assert guest_tree() == Path(bindings.__file__).resolve().parents[2] / "guest"
 
 
 @pytest.mark.slow
