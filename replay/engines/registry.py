@@ -13,6 +13,11 @@ _FACTORIES = {"unicorn": ("replay.engines.unicorn.engine", "UnicornEngine")}
 ENGINE_NAMES = tuple(_FACTORIES)
 
 
+def choose_engine(wanted: str) -> str:
+    """The engine to use: the one ``wanted`` by name, or the best that works here for ``auto``."""
+    return "unicorn" if wanted == "auto" else wanted
+
+
 def engine_factory(name: str) -> Callable[[], Engine]:
     """The constructor of the engine called ``name``; raises ``EngineUnavailable``."""
     if name not in _FACTORIES:
