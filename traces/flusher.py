@@ -31,8 +31,10 @@ class Flusher:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             self._pending.wait()
+            if self._stopping.is_set():
+                return
             self._pending.clear()
             wait_s = self._flush_due()
             while wait_s is not None and not self._stopping.wait(wait_s):

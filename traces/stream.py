@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from monitors.calls import Call
 from traces.arrays import unpack_events
@@ -15,13 +15,14 @@ from traces.layout import Layout, check_order, require_known
 from traces.limits import BLOCK_BYTES
 from traces.migrate import Step, migrate_events
 from traces.packing import (
-    EventUnpacker,
     Malformed,
     OutOfData,
     new_event_unpacker,
     new_packer,
     unpack_single_event,
 )
+
+_END_OF_BLOCK = b"\xc0"
 
 
 class EventStream:
@@ -33,12 +34,12 @@ class EventStream:
     __slots__ = (
         "_block_end",
         "_decoder",
+        "_fed_bytes",
         "_file",
         "_head",
         "_held",
         "_layout",
         "_offset_bytes",
-        "_payload_bytes",
         "_steps",
         "_unpack",
         "_unpacker",
@@ -55,9 +56,7 @@ class EventStream:
         self._decoder = EventDecoder()
         self._held: object = None
         self._head: BlockHead | None = None
-        self._payload_bytes = 0
-        self._unpacker: EventUnpacker = new_event_unpacker()
-        self._unpack: Callable[[], object] = self._unpacker.unpack
+        self._feed(b"")
         self._seek(min(start, layout.event_count))
 
     @property
@@ -73,9 +72,8 @@ class EventStream:
         array = self._held
         try:
             if array is None:
-                try:
-                    array = self._unpack()
-                except OutOfData:
+                array = self._unpack()
+                if array is None:
                     array = self._first_of_next_block()
                     if array is None:
                         return None
@@ -83,7 +81,7 @@ class EventStream:
         except DamagedTrace as error:
             self._locate(error)
             raise
-        except Malformed as error:
+        except (OutOfData, *Malformed) as error:
             raise self._malformed(error) from error
         if result is None:
             self._held = array
@@ -121,10 +119,10 @@ class EventStream:
         if self._held is None:
             try:
                 self._held = self._unpack()
-            except OutOfData:
-                self._held = self._first_of_next_block()
-            except Malformed as error:
+            except (OutOfData, *Malformed) as error:
                 raise self._malformed(error) from error
+            if self._held is None:
+                self._held = self._first_of_next_block()
         return self._held
 
     def _first_of_next_block(self) -> object:
@@ -132,13 +130,19 @@ class EventStream:
         self._check_used_up()
         head = self._next_head()
         if head is None:
+            self._feed(b"")
             return None
         self._open(head)
         held, self._held = self._held, None
+        if held is not None:
+            return held
         try:
-            return self._unpack() if held is None else held
-        except OutOfData:
-            raise BadEvent("is not in the block that announces it") from None
+            first = self._unpack()
+        except (OutOfData, *Malformed) as error:
+            raise self._malformed(error) from error
+        if first is None:
+            raise BadEvent("is not in the block that announces it")
+        return first
 
     def _seek(self, start: int) -> None:
         self.index = 0
@@ -200,28 +204,33 @@ class EventStream:
         self.index = head.first_event
         self._block_end = head.first_event + head.count
         self._decoder.reset()
-        self._unpacker = new_event_unpacker()
-        self._unpack = self._unpacker.unpack
-        self._payload_bytes = 0
         try:
             if self._steps:
                 payload = _migrated(payload, self._steps)
             if head.count == 1 and len(payload) > BLOCK_BYTES:
                 self._held = unpack_single_event(payload)
-                return
+                payload = b""
         except (OutOfData, *Malformed) as error:
             raise self._malformed(error) from error
+        self._feed(payload)
+
+    def _feed(self, payload: bytes) -> None:
+        """Take events from ``payload``; a nil behind it marks its end, which no event is."""
+        self._unpacker = new_event_unpacker()
+        self._unpack = self._unpacker.unpack
         self._unpacker.feed(payload)
-        self._payload_bytes = len(payload)
+        self._unpacker.feed(_END_OF_BLOCK)
+        self._fed_bytes = len(payload) + len(_END_OF_BLOCK)
 
     def _check_used_up(self) -> None:
         if self.index != self._block_end:
             raise BadEvent(f"its block ends here and announced events up to {self._block_end}")
-        if self._unpacker.tell() != self._payload_bytes:
+        if self._unpacker.tell() != self._fed_bytes:
             raise BadEvent("its block holds further bytes that are no event")
 
     def _malformed(self, error: Exception) -> DamagedTrace:
-        damage = BadEvent(f"is not msgpack as the format allows it ({error})")
+        why = "it is cut off" if isinstance(error, OutOfData) else str(error)
+        damage = BadEvent(f"is not msgpack as the format allows it ({why})")
         self._locate(damage)
         return damage
 
