@@ -50,7 +50,12 @@ def compare(left: Trace, right: Trace) -> Difference | None:
 
 def compare_headers(left: Header, right: Header) -> Difference | None:
     """The first difference in what was run and how."""
-    return _compare_maps(Where.HEADER, _essentials(left), _essentials(right))
+    return _compare_maps(Where.HEADER, *(_essentials(header) for header in (left, right)))
+
+
+def header_leaves(header: Header) -> dict[str, str]:
+    """Every single value of a header as text, by its dotted name (``guest.size``)."""
+    return dict(_leaves("", header_to_map(header)))
 
 
 def _essentials(header: Header) -> dict[str, str]:

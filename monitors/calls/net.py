@@ -23,7 +23,7 @@ class NetWrite:
 
 @dataclass(frozen=True, slots=True)
 class NetFrame:
-    """``status`` is a SOLO5_R_* value (0 OK, 1 AGAIN, 2 EINVAL); ``data`` is empty unless it is 0."""
+    """``status`` is a SOLO5_R_* value (0 OK, 1 AGAIN, 2 EINVAL); no ``data`` unless it is 0."""
 
     status: int
     data: bytes

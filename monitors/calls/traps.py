@@ -25,7 +25,7 @@ class TscReading:
 
 @dataclass(frozen=True, slots=True)
 class RandomWord:
-    """RDRAND (``seed`` false) or RDSEED (true) of 16, 32 or 64 bits; answered by ``RandomReading``."""
+    """RDRAND or (``seed``) RDSEED of 16, 32 or 64 bits; answered by ``RandomReading``."""
 
     seed: bool
     bits: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from monitors.calls import Call
 from replay.engines.ports import Engine
 from replay.machine.ending import Ending, Reached
 from replay.machine.interpose import Interposer
@@ -66,6 +67,11 @@ class ReplaySession:
     def position(self) -> Position:
         """Where the guest stands."""
         return Position(self._interposer.events, self._instructions)
+
+    @property
+    def pending(self) -> Call | None:
+        """The call that waits for its answer, after a divergence."""
+        return self._interposer.pending
 
     @property
     def is_guests_own_ending(self) -> bool:

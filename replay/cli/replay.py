@@ -1,0 +1,255 @@
+"""The solo5-replay program: run a recorded unikernel again and verify every crossing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from replay.cli.exit_codes import ReplayStatus
+from replay.cli.messages import say
+from replay.version import VERSION
+
+if TYPE_CHECKING:
+    from replay.cli.stopping import Stopper
+    from replay.machine.ending import Halted, Misused
+    from replay.machine.position import Position
+    from replay.player.session import Changes, Replayed, ReplaySession
+    from traces.reader import Trace
+
+_PROGRAM = "solo5-replay"
+_CONSOLE_KEPT_BYTES = 4096
+_EXAMPLES = """\
+examples:
+  solo5-replay app.mp
+      replay to the end, verify every crossing, print the console, exit as the guest did
+  solo5-replay app.mp --check
+      only the verdict, for CI
+  solo5-replay app.mp --until 42
+      stop just before event 42; `--until 42+1017`: and 1017 instructions after event 41
+  solo5-replay app.mp --guest fixed.hvt
+      where would a changed guest have done something else?
+
+exit status: the guest's own; with --check 0 faithful, 1 faithful and the guest failed as recorded;
+2 usage, 3 divergence, 4 trace damaged or unsupported, 5 faithful as far as an incomplete trace
+goes, 124 time limit, 125 this environment cannot replay it
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Replay one trace; the result is the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    try:
+        arguments = parser.parse_args(words)
+    except SystemExit as exit_:
+        return ReplayStatus.USAGE if exit_.code else 0
+    try:
+        return _replay(arguments, words)
+    except KeyboardInterrupt:
+        say(_PROGRAM, "stopped")
+        return ReplayStatus.TIMEOUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ReplayStatus.USAGE
+
+
+def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
+    from monitors.errors import MonitorError
+    from replay.engines.errors import EngineError
+    from replay.player.errors import BadPosition, GuestNeeded
+    from traces.errors import TraceError
+    from traces.reader import open_trace
+
+    try:
+        with open_trace(arguments.trace) as trace:
+            return _Replay(arguments, words, trace).run()
+    except TraceError as error:
+        say(_PROGRAM, str(error))
+        return ReplayStatus.BAD_TRACE
+    except (EngineError, GuestNeeded, MonitorError) as error:
+        say(_PROGRAM, f"cannot replay {arguments.trace}: {error}")
+        return ReplayStatus.CANNOT_REPLAY
+    except BadPosition as error:
+        say(_PROGRAM, str(error))
+        return ReplayStatus.USAGE
+    except OSError as error:
+        say(_PROGRAM, f"{error.filename or _PROGRAM}: {error.strerror}")
+        return ReplayStatus.CANNOT_REPLAY
+
+
+@dataclass(slots=True)
+class _ConsoleOutput:
+    """The guest's console: on stdout unless silent, and its end kept for reports."""
+
+    silent: bool
+    kept: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        """Take what the guest prints."""
+        self.kept += data
+        del self.kept[:-_CONSOLE_KEPT_BYTES]
+        if not self.silent:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
+class _Replay:
+    """The steps of one replay."""
+
+    def __init__(self, arguments: argparse.Namespace, words: list[str], trace: Trace) -> None:
+        self._arguments = arguments
+        self._words = words
+        self._trace = trace
+        self._console = _ConsoleOutput(arguments.check or arguments.quiet > 1)
+
+    def run(self) -> int:
+        """From the trace to the exit status."""
+        from replay.cli.stopping import Stopper
+        from replay.engines.registry import choose_engine, engine_factory
+        from replay.player.session import ReplaySession
+
+        name = choose_engine(self._arguments.engine)
+        if self._arguments.verbose:
+            say(_PROGRAM, f"engine {name}; recorded by {self._trace.header.created_by}")
+        engine = engine_factory(name)()
+        changes = self._changes()
+        session = ReplaySession(self._trace, engine, changes=changes, console=self._console.write)
+        stopper = Stopper(self._arguments.timeout)
+        try:
+            with stopper.watching(engine):
+                return self._verdict(session, stopper)
+        finally:
+            session.close()
+
+    def _changes(self) -> Changes:
+        import hashlib
+
+        from replay.player.session import Changes
+
+        given = self._arguments
+        guest = Path(given.guest).read_bytes() if given.guest else None
+        recorded = self._trace.header.guest.sha256
+        if guest is not None and hashlib.sha256(guest).digest() != recorded:
+            say(_PROGRAM, f"note: {given.guest} is not the recorded guest")
+        return Changes(guest, None if given.args is None else given.args.encode())
+
+    def _verdict(self, session: ReplaySession, stopper: Stopper) -> int:
+        from replay.cli.divergence import divergence_report
+        from replay.cli.progress import replay_with_progress
+        from replay.player.errors import Divergence, StateDivergence
+
+        until: Position | None = self._arguments.until
+        started = time.perf_counter()
+        wanted = not self._arguments.quiet and (self._console.silent or not sys.stdout.isatty())
+        try:
+            replayed = replay_with_progress(session, until, wanted=wanted)
+        except (Divergence, StateDivergence) as error:
+            again = [_PROGRAM, *_without_until(self._words)]
+            say(_PROGRAM, divergence_report(error, session, bytes(self._console.kept), again))
+            return ReplayStatus.DIVERGED
+        if self._arguments.verbose:
+            say(_PROGRAM, f"replayed in {time.perf_counter() - started:.3f} s")
+        return self._status(session, replayed, stopper)
+
+    def _status(self, session: ReplaySession, replayed: Replayed, stopper: Stopper) -> int:
+        from replay.machine.ending import Halted, Misused, Stopped
+
+        match replayed.ending:
+            case Stopped():
+                say(_PROGRAM, f"{stopper.reason}, at position {replayed.position}")
+                return ReplayStatus.TIMEOUT
+            case Halted() | Misused() as ending:
+                return self._ended(ending, replayed)
+        if self._arguments.until is not None:
+            return self._reached(session, replayed)
+        return self._cut_short(replayed)
+
+    def _ended(self, ending: Halted | Misused, replayed: Replayed) -> int:
+        from replay.machine.ending import Misused
+
+        status: int = ending.process_status
+        how = f"the guest exited with status {status}"
+        if isinstance(ending, Misused):
+            how = f"the guest was ended with status {status}: {ending.detail}"
+        self._say_verdict(f"faithful: {_amount(replayed)}; {how}")
+        if self._arguments.check:
+            return ReplayStatus.GUEST_FAILED if status else ReplayStatus.FAITHFUL
+        return status
+
+    def _cut_short(self, replayed: Replayed) -> int:
+        from traces.summary import Outcome
+
+        summary = self._trace.summary
+        how = {
+            Outcome.INTERRUPTED: "the recording was stopped by its operator",
+            Outcome.HOST_FAILURE: "the recording ended with a failing device",
+            Outcome.REFUSED: "the recording ended where the engine could not go on",
+            Outcome.SALVAGED: "the trace was salvaged from a damaged one",
+        }.get(summary.outcome if summary else Outcome.HALTED, "the recorder was killed")
+        detail = f": {summary.detail}" if summary and summary.detail else ""
+        damage = f" ({self._trace.damage})" if self._trace.damage else ""
+        self._say_verdict(f"faithful so far: {_amount(replayed)}; {how}{detail}{damage}")
+        return ReplayStatus.INCOMPLETE
+
+    def _reached(self, session: ReplaySession, replayed: Replayed) -> int:
+        from replay.cli.divergence import call_stack
+
+        self._say_verdict(f"at position {replayed.position}")
+        if not self._arguments.quiet:
+            for number, place in enumerate(call_stack(session)):
+                say(_PROGRAM, f"  {'by' if number else 'at'} {place}")
+        return ReplayStatus.FAITHFUL
+
+    def _say_verdict(self, text: str) -> None:
+        if self._arguments.check:
+            print(text)
+        elif not self._arguments.quiet:
+            say(_PROGRAM, text)
+
+
+def _amount(replayed: Replayed) -> str:
+    digests = replayed.digests_verified
+    return f"{replayed.position.event} events and {digests} state digests agree"
+
+
+def _without_until(words: list[str]) -> list[str]:
+    at = words.index("--until") if "--until" in words else len(words)
+    return [word for word in (*words[:at], *words[at + 2 :]) if not word.startswith("--until=")]
+
+
+def _position(text: str) -> Position:
+    from replay.machine.position import parse_position
+
+    try:
+        return parse_position(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Replay a recorded Solo5 unikernel and verify every crossing.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {VERSION}")
+    parser.add_argument("trace", metavar="TRACE", help="what solo5-record made")
+    parser.add_argument("--check", action="store_true", help="print the verdict alone, for CI")
+    parser.add_argument(
+        "--until", type=_position, metavar="POS", help="stop at EVENT or EVENT+INSTRUCTIONS"
+    )
+    parser.add_argument("--timeout", type=float, metavar="S", help="give up after S seconds")
+    parser.add_argument("--engine", default="auto", metavar="NAME", help="auto or unicorn")
+    parser.add_argument("--guest", metavar="FILE", help="replay this guest instead")
+    parser.add_argument("--args", metavar="TEXT", help="give the guest this command line instead")
+    parser.add_argument(
+        "-q", "--quiet", action="count", default=0, help="no verdict; -qq: no console either"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is used")
+    return parser
