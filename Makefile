@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON_FILES = monitors traces replay tests bench
+BIN = .venv/bin
+
+.DEFAULT_GOAL = help
+.PHONY: help setup demo test lint check bench stress corpus docs clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | expand -t 10
+
+setup: .venv/.ready  ## .venv with all packages; says what the system lacks
+
+.venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c
+	@./scripts/setup.sh
+
+demo: setup  ## build a guest, record it until it fails, replay the failure
+	@./scripts/demo.sh
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## format, style, types, import direction
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## what CI runs
+
+bench: setup  ## measure, as ratios in one run; rewrites bench/results.md
+	$(BIN)/python -m bench
+
+stress: setup  ## long runs that are no tests: kill -9 at random moments, five million events
+	$(BIN)/python tests/stress/kill9.py
+	$(BIN)/python tests/stress/soak.py
+
+clean:  ## everything that was made
+	rm -rf .venv build *.egg-info replay/engines/unicorn/*.so .mypy_cache .ruff_cache .pytest_cache
