@@ -1,10 +1,10 @@
 """Makes the synthetic traces of the corpus, and the text that every trace of it must give.
 
-    python tests/golden/make_corpus.py make FOLDER     write the synthetic traces to FOLDER
-    python tests/golden/make_corpus.py render          write NAME.txt beside this file for all traces
+    python tests/golden/make_corpus.py make FOLDER    write the synthetic traces to FOLDER
+    python tests/golden/make_corpus.py render         write NAME.txt here for all traces
 
-A trace in traces/corpus is never made anew once a release has written its format version: traces of
-old versions stay and must be read for ever.
+A trace in traces/corpus is never made anew once a release has written its format version: traces
+of old versions stay and must be read for ever.
 """
 
 from __future__ import annotations
