@@ -160,8 +160,6 @@ class ExceptionUnit:
         return low | middle << 16 | high << 32, kind & 0xF, ist & 7, selector
 
     def _check_code_selector(self, selector: int) -> None:
-        if selector == self._get("cs"):
-            return
         _, base, limit, _ = self._uc.reg_read(registers.GDTR_ID)
         index = selector & ~7
         if not index or index + 7 > limit:
