@@ -194,7 +194,7 @@ class UnicornEngine:
             case Reason.EXCEPTION:
                 return self._deliver(self._exceptions.raised(self._state.detail))
             case Reason.INVALID:
-                return self._deliver(Raised(_UD))
+                return self._invalid_instruction()
             case Reason.MEMORY:
                 return self._memory_exit()
             case Reason.TARGET:
@@ -203,6 +203,17 @@ class UnicornEngine:
             return None
         if error:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
+        return None
+
+    def _invalid_instruction(self) -> TripleFault | None:
+        """What Unicorn cannot decode it leaves out of the block, and so out of what was vetted: a
+        site after all, or an invalid opcode for the guest."""
+        code = self._code(self._pc, _LONGEST_INSTRUCTION)
+        here = [site for site in find_sites(code, self._pc) if site.address == self._pc]
+        if not here:
+            return self._deliver(Raised(_UD))
+        if self._register_sites(code[: here[0].length], self._pc):
+            self._forget_code(self._pc, self._pc + here[0].length)
         return None
 
     def _deliver(self, raised: Raised) -> TripleFault | None:
