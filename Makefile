@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-PYTHON_FILES = monitors traces replay tests bench
+PYTHON_FILES = monitors traces replay tests bench scripts
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
