@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -35,7 +36,7 @@ def run_in_terminal(command: list[str]) -> str:
 
 def draw(text: str) -> None:
     """The last lines of ``text`` as an SVG picture of a terminal."""
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     for line in text.splitlines()[-LINES_MAX:]:
         console.print(Text.from_ansi(line), crop=True, no_wrap=True, overflow="crop")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
