@@ -72,6 +72,7 @@ class TraceWriter:
         self._digests = bytearray()
         self._digests_first = 0
         self._digests_count = 0
+        self._last_digest = -1
         self._cut_blocks: deque[_CutBlock] = deque()
         self._failure: TraceWriteError | None = None
         self._closed = False
@@ -120,11 +121,18 @@ class TraceWriter:
             self._flusher.notify()
 
     def digest(self, event: int, registers: bytes, memory: bytes = b"") -> None:
-        """Add the digests (at most 64 bytes each) of the state at crossing ``event``, ascending."""
+        """Add the digests (at most 64 bytes each) of the state after crossing ``event``.
+
+        Events ascend and have been appended; a second digest of the same one adds nothing.
+        """
         assert len(registers) <= DIGEST_BYTES_MAX, registers
         assert len(memory) <= DIGEST_BYTES_MAX, memory
+        assert self._last_digest <= event < self.event_count, (event, self.event_count)
+        if event == self._last_digest:
+            return
         data = self._pack([event, registers, memory])
         with self._lock:
+            self._last_digest = event
             if len(self._digests) + len(data) > BLOCK_BYTES:
                 self._cut()
             if not self._digests:

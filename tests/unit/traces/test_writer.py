@@ -16,6 +16,7 @@ from monitors.calls.clock import MONOTONIC_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE
 from traces.errors import TraceExists, TraceWriteError
+from traces.events import StateDigest
 from traces.header import Header
 from traces.limits import BLOCK_BYTES, EVENT_BYTES_MAX
 from traces.reader import open_trace
@@ -167,6 +168,22 @@ def test_digests_stand_behind_their_events(tmp_path: Path, make_header: MakeHead
                 assert head.first_event + head.count <= known
         assert [d.event for d in trace.digests()] == list(range(30_000))
         assert next(trace.digests(29_000)).event == 29_000
+
+
+def test_digests_ascend_and_belong_to_appended_events(
+    tmp_path: Path, make_header: MakeHeader
+) -> None:
+    with silent(tmp_path / "a.mp", make_header()) as writer:
+        for _ in range(3):
+            writer.append(ConsoleWrite(b"x"), DONE)
+        writer.digest(1, b"first")
+        writer.digest(1, b"again")
+        for event in (0, 3):
+            with pytest.raises(AssertionError):
+                writer.digest(event, b"r")
+        writer.finish(HALTED)
+    with open_trace(tmp_path / "a.mp") as trace:
+        assert list(trace.digests()) == [StateDigest(1, b"first", b"")]
 
 
 def test_existing_files_stay_as_they_are(tmp_path: Path, make_header: MakeHeader) -> None:
