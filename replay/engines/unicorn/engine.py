@@ -37,7 +37,13 @@ from replay.engines.paging import PageFault, translate
 from replay.engines.ram import PAGE_BYTES, GuestRam
 from replay.engines.sites import Site, SiteKind, find_sites, straight_line
 from replay.engines.unicorn import registers
-from replay.engines.unicorn.callbacks import Callbacks, Reason, make_callbacks, make_state
+from replay.engines.unicorn.callbacks import (
+    Callbacks,
+    Reason,
+    State,
+    make_callbacks,
+    make_state,
+)
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 
 _UD = 6
@@ -70,6 +76,7 @@ class UnicornEngine:
         self._site_hooks: dict[int, int] = {}
         self._volatile_sites: set[int] = set()
         self._vetted_entries: set[int] = set()
+        self._state = State()
         self._pc = 0
         self._booted = False
         self._interrupt_requested = False
