@@ -1,0 +1,78 @@
+"""Fixtures of the conformance suite, and the results from which the support matrix is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from replay.testing.cases import GuestShelf
+from replay.testing.replayer import ReplayerProcess
+from tests.conformance.matrix import MATRIX_RESULTS, MatrixResults
+from tests.conformance.platforms import PLATFORMS, Platform, all_trials
+from tests.conformance.studio import Studio
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Results are noted from the first test on."""
+    results = config.stash[MATRIX_RESULTS] = MatrixResults()
+    config.pluginmanager.register(results)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`trial` is every case on every platform, `platform` every platform."""
+    if "trial" in metafunc.fixturenames and not _is_parametrized(metafunc, "trial"):
+        metafunc.parametrize("trial", all_trials(), ids=str)
+    if "platform" in metafunc.fixturenames and not _is_parametrized(metafunc, "platform"):
+        metafunc.parametrize("platform", PLATFORMS, ids=str)
+
+
+def _is_parametrized(metafunc: pytest.Metafunc, name: str) -> bool:
+    marks = metafunc.definition.iter_markers("parametrize")
+    return any(name == mark.args[0] for mark in marks)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The support matrix is compared when all results are there."""
+    items.sort(key=lambda item: item.path.name == "test_support_matrix.py")
+
+
+@pytest.fixture(scope="session")
+def matrix_results(pytestconfig: pytest.Config) -> MatrixResults:
+    """What has come of the trials so far."""
+    return pytestconfig.stash[MATRIX_RESULTS]
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> GuestShelf:
+    """All programs, built when they are needed."""
+    return GuestShelf(tmp_path_factory.mktemp("guests"))
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory, shelf: GuestShelf) -> Studio:
+    """Recordings, made when they are needed."""
+    return Studio(tmp_path_factory.mktemp("recordings"), shelf)
+
+
+@pytest.fixture(scope="session")
+def replayer() -> Iterator[Callable[[Platform], ReplayerProcess]]:
+    """The process that replays on a platform."""
+    processes: dict[str, ReplayerProcess] = {}
+
+    def process_for(platform: Platform) -> ReplayerProcess:
+        if platform.name not in processes:
+            processes[platform.name] = ReplayerProcess(platform.process_environment())
+        return processes[platform.name]
+
+    yield process_for
+    for process in processes.values():
+        process.close()
+
+
+@pytest.fixture
+def trace_file(tmp_path: Path) -> Path:
+    """Where a test may put a trace."""
+    return tmp_path / "a.mp"

@@ -1,0 +1,145 @@
+"""The support matrix: what the suite's tests have shown, as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from replay.testing.digests import EVERY_CROSSING_BELOW, STRIDE
+from replay.toolchain.programs import Program, all_programs
+from tests.conformance.platforms import PLATFORMS, Platform, Trial
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "support-matrix.md"
+COMMAND = "python docs/make_support_matrix.py"
+
+PROPERTIES = {
+    "test_runs_as_it_should": "it ends, prints and sends what its case says",
+    "test_replays_in_another_process": (
+        "its recording replays in another process, with the same digests of registers and memory"
+    ),
+    "test_recorded_again_gives_equal_bytes": (
+        "recorded twice under the scripted source, it gives the same file, byte for byte"
+    ),
+    "test_engines_agree": "its digests are those of the target's first platform",
+}
+"""The tests that a trial must pass, and what each shows."""
+
+_YES = "yes"
+
+
+class MatrixResults:
+    """A pytest plugin that notes what came of each test of ``PROPERTIES``.
+
+    ``outcomes``: by platform and run, the test's name and why it did not pass (empty: it did).
+    ``crossings``: of each run, and how many of them were digested.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self.crossings: dict[str, tuple[int, int]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Iterator[None]:
+        report: pytest.TestReport = yield
+        trial = getattr(item, "callspec", None) and item.callspec.params.get("trial")
+        test = getattr(item, "originalname", "")
+        if (
+            isinstance(trial, Trial)
+            and test in PROPERTIES
+            and (report.when == "call" or not report.passed)
+        ):
+            outcome = self.outcomes[trial.platform.name, trial.run_name]
+            outcome[test] = "" if report.passed else _why(report, test)
+        return report
+
+    def is_complete(self) -> bool:
+        """Whether every trial has been through every test."""
+        return all(
+            len(self.outcomes.get((platform.name, run), {})) == len(PROPERTIES)
+            for platform in PLATFORMS
+            for program in all_programs()
+            for run in runs_of(program)
+        )
+
+    def cell(self, program: Program, platform: Platform) -> str:
+        """One field of the table."""
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for case in program.cases():
+            for why in self.outcomes[platform.name, f"{program.name}-{case.name}"].values():
+                if why and case.name not in reasons[why]:
+                    reasons[why].append(case.name)
+        if not any(reasons.values()):
+            return _YES
+        return "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
+
+
+MATRIX_RESULTS = pytest.StashKey[MatrixResults]()
+
+
+def runs_of(program: Program) -> list[str]:
+    """The names of a program's runs."""
+    return [f"{program.name}-{case.name}" for case in program.cases()]
+
+
+def render(results: MatrixResults) -> str:
+    """The whole page, from the results of a complete run."""
+    header = ["program", "cases", "crossings", "of these with digests"]
+    header += [platform.name for platform in PLATFORMS]
+    rows = [header, ["---", "--:", "--:", "--:", *("---" for _ in PLATFORMS)]]
+    rows += [_row(results, program) for program in all_programs()]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _FRAME.format(
+        command=COMMAND,
+        properties="\n".join(f"- {text};" for text in PROPERTIES.values()),
+        below=EVERY_CROSSING_BELOW,
+        stride=STRIDE,
+        table=table,
+        platforms="\n".join(f"- **{p.name}**: {_described(p)}" for p in PLATFORMS),
+    )
+
+
+def _row(results: MatrixResults, program: Program) -> list[str]:
+    runs = runs_of(program)
+    counts = [results.crossings.get(run, (0, 0)) for run in runs]
+    totals = [str(sum(column)) for column in zip(*counts, strict=True)]
+    cells = [results.cell(program, platform) for platform in PLATFORMS]
+    return [f"`{program.name}`", str(len(runs)), *totals, *cells]
+
+
+def _described(platform: Platform) -> str:
+    given = [f"`{name}={value}`" for name, value in platform.environment.items()]
+    how = f", with {' '.join(given)}" if given else ""
+    return f"guests of target `{platform.target}`, engine `{platform.engine}`{how}"
+
+
+def _why(report: pytest.TestReport, test: str) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return f"fails {test}"
+
+
+_FRAME = """\
+# Support matrix
+
+Which guest programs run, record and replay on which monitor and engine. This page is written by
+`{command}` from the results of `tests/conformance`; a test fails when it is out of date.
+
+{table}
+
+“yes” means of every case of a program, that
+
+{properties}
+- and the replay verified all calls and the recording's own digests.
+
+Digests of all registers and all memory are compared after each of the first {below} crossings of a
+run, and after every {stride}st beyond them.
+
+The platforms:
+
+{platforms}
+"""

@@ -1,0 +1,130 @@
+"""What the suite runs on: one row for each pair of monitor and engine. A new one is a new row.
+
+The first row of a target is its reference: the others must have its digests at every crossing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+import pytest
+
+from replay.engines.errors import EngineUnavailable
+from replay.engines.ports import Engine
+from replay.engines.registry import engine_factory
+from replay.engines.unicorn.callbacks import PURE_PYTHON_VARIABLE
+from replay.toolchain.programs import Case, Program, all_programs
+
+COMPILED_CALLBACKS = "replay.engines.unicorn._hooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A monitor on an engine. ``environment`` chooses a variant of the engine in this process and
+    in others; ``needs`` is an extension module without which there is no such variant."""
+
+    name: str
+    target: str
+    engine: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs: str = ""
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "-").replace(",", "")
+
+    @contextlib.contextmanager
+    def selected(self) -> Iterator[None]:
+        """While inside, engines that this process makes are of this platform's variant."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(PURE_PYTHON_VARIABLE, raising=False)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
+
+    def make_engine(self) -> Engine:
+        """A new engine; to be called and given its memory inside ``selected``."""
+        return engine_factory(self.engine)()
+
+    def process_environment(self) -> dict[str, str]:
+        """What another process needs to have the same variant."""
+        return {PURE_PYTHON_VARIABLE: "", **self.environment}
+
+    def why_unavailable(self) -> str:
+        """Why this host has no such engine; empty where it has."""
+        if self.needs and find_spec(self.needs) is None:
+            return f"{self.needs} is not built here"
+        try:
+            engine_factory(self.engine)
+        except EngineUnavailable as error:
+            return str(error)
+        return ""
+
+
+PLATFORMS = (
+    Platform("hvt on unicorn", "hvt", "unicorn", needs=COMPILED_CALLBACKS),
+    Platform(
+        "hvt on unicorn, Python callbacks",
+        "hvt",
+        "unicorn",
+        environment={PURE_PYTHON_VARIABLE: "1"},
+    ),
+)
+
+UNSUPPORTED: Mapping[tuple[str, str], str] = {}
+"""Reasons by platform's name and program's: what a platform cannot do, and says so itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One case of a program on one platform."""
+
+    platform: Platform
+    program: Program
+    case: Case
+
+    @property
+    def run_name(self) -> str:
+        """The program and case, which are the same on every platform."""
+        return f"{self.program.name}-{self.case.name}"
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.run_name}"
+
+
+def all_trials() -> list[Trial]:
+    """Every case of every program on every platform."""
+    return [
+        Trial(platform, program, case)
+        for platform in PLATFORMS
+        for program in all_programs()
+        for case in program.cases()
+    ]
+
+
+def trials_of(*run_names: str) -> list[Trial]:
+    """The trials of some runs on every platform; every name must exist."""
+    trials = [trial for trial in all_trials() if trial.run_name in run_names]
+    assert len(trials) == len(run_names) * len(PLATFORMS), run_names
+    return trials
+
+
+def reference_of(platform: Platform) -> Platform:
+    """The platform that this one is compared with."""
+    return next(other for other in PLATFORMS if other.target == platform.target)
+
+
+def references() -> list[Platform]:
+    """One platform for each target, for what does not depend on the engine."""
+    return [platform for platform in PLATFORMS if reference_of(platform) == platform]
+
+
+def require(platform: Platform, program: str = "", ability: type | None = None) -> None:
+    """The only way to skip in this suite: what a platform cannot do is skipped with its reason."""
+    reason = platform.why_unavailable() or UNSUPPORTED.get((platform.name, program), "")
+    if not reason and ability is not None and not isinstance(platform.make_engine(), ability):
+        reason = f"the engine has not the ability {ability.__name__}"
+    if reason:
+        pytest.skip(f"{platform.name}: {reason}")
