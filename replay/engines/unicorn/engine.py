@@ -243,9 +243,9 @@ class UnicornEngine:
         """The exit at a site; the guest goes on behind it."""
         if site.address in self._volatile_sites and self._has_changed(site):
             return None
-        if self._count_hook is not None and self._state.last_counted == site.address:
-            self._state.count -= 1
-            self._state.last_counted = 0
+        if self._count_hook is not None and self._is_target(site):
+            self._pc = site.address
+            return TargetReached()
         if site.kind is SiteKind.REFUSE:
             raise _refusal(site)
         self._pc = (site.address + site.length) & ((1 << 64) - 1)
@@ -259,6 +259,14 @@ class UnicornEngine:
             case SiteKind.RDMSR:
                 return self._read_msr()
         return self._trap(site)
+
+    def _is_target(self, site: Site) -> bool:
+        """Whether the instruction before ``site`` was the last one to be counted."""
+        state = self._state
+        if state.last_counted == site.address:
+            state.count -= 1
+            state.last_counted = 0
+        return bool(state.count >= state.target)
 
     def _port(self, site: Site) -> int:
         return site.port if site.port is not None else self._register("rdx") & 0xFFFF
