@@ -37,13 +37,7 @@ from replay.engines.paging import PageFault, translate
 from replay.engines.ram import PAGE_BYTES, GuestRam
 from replay.engines.sites import Site, SiteKind, find_sites, straight_line
 from replay.engines.unicorn import registers
-from replay.engines.unicorn.callbacks import (
-    Callbacks,
-    Reason,
-    State,
-    make_callbacks,
-    make_state,
-)
+from replay.engines.unicorn.callbacks import Callbacks, Reason, State, make_callbacks, make_state
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 
 _UD = 6
@@ -224,6 +218,8 @@ class UnicornEngine:
         return None
 
     def _deliver(self, raised: Raised) -> TripleFault | None:
+        if not raised.software:
+            self._uncount()
         target = self._exceptions.deliver(raised, self._pc)
         if isinstance(target, TripleFault):
             return target
@@ -233,6 +229,7 @@ class UnicornEngine:
     def _memory_exit(self) -> Exit:
         gpa, kind = self._state.address, self._state.detail
         self._exceptions.probe.forget_previous()
+        self._uncount()
         if kind == uc_const.UC_MEM_WRITE_PROT:
             return TranslationFault(self._pc, gpa)
         return UnbackedAccess(self._pc, gpa)
@@ -243,9 +240,11 @@ class UnicornEngine:
         """The exit at a site; the guest goes on behind it."""
         if site.address in self._volatile_sites and self._has_changed(site):
             return None
-        if self._count_hook is not None and self._is_target(site):
-            self._pc = site.address
-            return TargetReached()
+        self._pc = site.address
+        if self._count_hook is not None:
+            self._uncount()
+            if self._state.count >= self._state.target:
+                return TargetReached()
         if site.kind is SiteKind.REFUSE:
             raise _refusal(site)
         self._pc = (site.address + site.length) & ((1 << 64) - 1)
@@ -259,14 +258,6 @@ class UnicornEngine:
             case SiteKind.RDMSR:
                 return self._read_msr()
         return self._trap(site)
-
-    def _is_target(self, site: Site) -> bool:
-        """Whether the instruction before ``site`` was the last one to be counted."""
-        state = self._state
-        if state.last_counted == site.address:
-            state.count -= 1
-            state.last_counted = 0
-        return bool(state.count >= state.target)
 
     def _port(self, site: Site) -> int:
         return site.port if site.port is not None else self._register("rdx") & 0xFFFF
@@ -371,6 +362,13 @@ class UnicornEngine:
             self._unhook(self._count_hook)
         self._count_hook = None
         self._uc.ctl_flush_tb()
+
+    def _uncount(self) -> None:
+        """Take back the instruction at hand, which has been begun and not executed."""
+        state = self._state
+        if self._count_hook is not None and state.last_counted == self._pc:
+            state.count -= 1
+            state.last_counted = 0
 
     # ---- the binding
 
