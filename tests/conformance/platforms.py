@@ -6,7 +6,7 @@ The first row of a target is its reference: the others must have its digests at 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
@@ -16,7 +16,7 @@ from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import Engine
 from replay.engines.registry import engine_factory
 from replay.engines.unicorn.callbacks import PURE_PYTHON_VARIABLE
-from replay.toolchain.programs import Case, Program, all_programs
+from replay.toolchain.programs import Case, Program, all_programs, find_program
 
 COMPILED_CALLBACKS = "replay.engines.unicorn._hooks"
 
@@ -96,19 +96,24 @@ class Trial:
 
 def all_trials() -> list[Trial]:
     """Every case of every program on every platform."""
-    return [
-        Trial(platform, program, case)
-        for platform in PLATFORMS
-        for program in all_programs()
-        for case in program.cases()
-    ]
+    return _trials(all_programs())
 
 
 def trials_of(*run_names: str) -> list[Trial]:
     """The trials of some runs on every platform; every name must exist."""
-    trials = [trial for trial in all_trials() if trial.run_name in run_names]
+    programs = [find_program(name) for name in {run.split("-")[0]: None for run in run_names}]
+    trials = [trial for trial in _trials(programs) if trial.run_name in run_names]
     assert len(trials) == len(run_names) * len(PLATFORMS), run_names
     return trials
+
+
+def _trials(programs: Sequence[Program]) -> list[Trial]:
+    return [
+        Trial(platform, program, case)
+        for platform in PLATFORMS
+        for program in programs
+        for case in program.cases()
+    ]
 
 
 def reference_of(platform: Platform) -> Platform:

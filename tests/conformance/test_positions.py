@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -103,15 +104,13 @@ def test_a_position_is_the_same_place_everywhere(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", trials_of("hello-hello", "rdtscp-offered"), ids=str)
-def test_every_instruction_of_a_stretch_moves(
-    trial: Trial, walkers: tuple[Walker, Walker]
-) -> None:
+def test_every_instruction_of_a_stretch_moves(trial: Trial, walkers: tuple[Walker, Walker]) -> None:
     """Consecutive positions differ in RIP unless a repeated instruction stands still there."""
     ours, _ = walkers
     event = 3
     length = min(ours.stretch(event), 40)
     places = [ours.state_at(Position(event, count))[0] for count in range(length + 1)]
-    assert all(before != after for before, after in zip(places, places[1:], strict=False))
+    assert all(before != after for before, after in pairwise(places))
 
 
 @pytest.mark.slow
