@@ -40,7 +40,7 @@ def is_stub(function: ast.FunctionDef) -> bool:
     )
 
 
-@pytest.mark.parametrize("module", filter(behaves, ALL_MODULES), ids=str)
+@pytest.mark.parametrize("module", [m for m in ALL_MODULES if behaves(m)], ids=str)
 def test_every_module_has_its_test_file(module: Path) -> None:
     expected = ROOT / "tests" / "unit" / module.parent / f"test_{module.name}"
     assert expected.is_file(), f"{module} has no {expected.relative_to(ROOT)}"
@@ -97,6 +97,13 @@ def test_the_engine_port_has_eight_methods() -> None:
 
 def test_unfinished_marks_are_absent() -> None:
     marks = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
-    sources = [*ROOT.glob("guest/**/*.[chS]"), *(ROOT / module for module in ALL_MODULES)]
+    sources = [*our_guest_sources(), *(ROOT / module for module in ALL_MODULES)]
     found = [path for path in sources if marks.search(path.read_text())]
     assert not found
+
+
+def our_guest_sources() -> Iterator[Path]:
+    third_party = ROOT / "guest" / "third_party"
+    for path in ROOT.glob("guest/**/*.[chS]"):
+        if not path.is_relative_to(third_party):
+            yield path
