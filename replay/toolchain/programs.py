@@ -17,6 +17,18 @@ from replay.toolchain.errors import BadRequest
 
 Ending = Literal["exit", "stopped", "never"]
 
+# What a program can name as a library: folders of the guest tree with sources and headers.
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "ping": ("programs/lib-ping",),
+    "tcpip": (
+        "programs/lib-tcpip",
+        "third_party/lwip/src/core",
+        "third_party/lwip/src/core/ipv4",
+        "third_party/lwip/src/netif",
+        "third_party/lwip/src/include",
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class BlockCase:
@@ -69,14 +81,22 @@ class Program:
         return self.directory / "manifest.json"
 
     def sources(self) -> tuple[Path, ...]:
-        """Give its C and assembly files and those of the library of all programs."""
+        """Give its C and assembly files and those of its libraries."""
         folders = (self.directory, *self.include_dirs())
         return tuple(path for folder in folders for path in sorted(folder.glob("*.[cS]")))
 
     def include_dirs(self) -> tuple[Path, ...]:
-        """Give the folders of the library of all programs."""
+        """Give the folders of its libraries, after those that all programs have."""
         tree = guest_tree()
-        return (tree / "programs" / "lib", tree / "freestanding")
+        folders = [folder for name in self.libraries() for folder in LIBRARIES[name]]
+        return tuple(tree / folder for folder in ("programs/lib", "freestanding", *folders))
+
+    def libraries(self) -> tuple[str, ...]:
+        """Give the names in ``LIBRARIES`` that its case.json has; ValueError for any other."""
+        names = tuple(map(str, _list(self._described().get("libraries", []))))
+        if unknown := set(names) - set(LIBRARIES):
+            raise ValueError(f"{self.name}: no such library: {sorted(unknown)}")
+        return names
 
     def request(self, target: str, output: Path, *, compiler: str = "gcc") -> BuildRequest:
         """Give the request that builds the program for a target."""
@@ -91,8 +111,11 @@ class Program:
 
     def cases(self) -> list[Case]:
         """Read the cases of the program from its case.json."""
+        return [_case(self.directory, _mapping(raw)) for raw in _list(self._described()["cases"])]
+
+    def _described(self) -> Mapping[str, object]:
         text = (self.directory / "case.json").read_text(encoding="utf-8")
-        return [_case(self.directory, raw) for raw in json.loads(text)["cases"]]
+        return _mapping(json.loads(text))
 
 
 def all_programs() -> list[Program]:
