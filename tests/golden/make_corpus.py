@@ -1,10 +1,11 @@
-"""Makes the synthetic traces of the corpus, and the text that every trace of it must give.
+"""Makes the traces of the corpus, and the text that every trace of it must give.
 
-    python tests/golden/make_corpus.py make FOLDER    write the synthetic traces to FOLDER
-    python tests/golden/make_corpus.py render         write NAME.txt here for all traces
+    python -m tests.golden.make_corpus make FOLDER    write all traces to FOLDER
+    python -m tests.golden.make_corpus render         write NAME.txt here for all traces
 
-A trace in traces/corpus is never made anew once a release has written its format version: traces
-of old versions stay and must be read for ever.
+The synthetic traces are the same wherever they are made. Those of `recorded.py` hold a guest, so
+they depend on the compiler. A trace in traces/corpus is never made anew once a release has written
+its format version: traces of old versions stay and must be read for ever.
 """
 
 from __future__ import annotations
@@ -130,7 +131,9 @@ def main(arguments: list[str]) -> None:
     """Do what the module's first lines say."""
     match arguments:
         case ["make", folder]:
-            for name, make in SYNTHETIC.items():
+            from tests.golden.recorded import RECORDED
+
+            for name, make in (SYNTHETIC | RECORDED).items():
                 make(Path(folder) / name)
         case ["render"]:
             for path in sorted(CORPUS.glob("*.mp")):
