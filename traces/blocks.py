@@ -37,7 +37,8 @@ class BlockFile:
             # A FIFO would otherwise wait for its writer.
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (OSError, ValueError) as error:
-            raise NotATrace(f"cannot be opened ({error})", path=self.path) from error
+            why = getattr(error, "strerror", None) or error
+            raise NotATrace(f"cannot be opened ({why})", path=self.path) from error
         status = os.fstat(self._fd)
         self.size_bytes = status.st_size
         if not stat.S_ISREG(status.st_mode):

@@ -60,7 +60,7 @@ def salvage(path: Path | str, out: Path | str) -> SalvageReport:
             begin_bytes = _header(file)
         except TraceError as error:
             return SalvageReport(
-                file.path, "", 0, 0, file.size_bytes, ended=False, reason=str(error)
+                file.path, "", 0, 0, file.size_bytes, ended=False, reason=_reason(error)
             )
         sink = FileSink(out)
         try:
@@ -118,7 +118,7 @@ class _Prefix:
             raise
         except TraceError as error:
             error.locate(self._file.path)
-            self._reason = "" if self._summary else str(error)
+            self._reason = "" if self._summary else _reason(error)
 
     def ending(self) -> bytes:
         summary = self._summary or Summary(
@@ -179,6 +179,13 @@ def _decode(decoder: EventDecoder, array: list[object], index: int, head: BlockH
     except BadEvent as error:
         error.index, error.offset_bytes = index, head.offset_bytes
         raise
+
+
+def _reason(error: TraceError) -> str:
+    """The error's text, without the advice to do what is being done."""
+    if error.hint == DAMAGED:
+        error.hint = ""
+    return str(error)
 
 
 def _wrong_count(head: BlockHead, count: int) -> DamagedTrace:

@@ -112,8 +112,9 @@ def open_sink(target: Path | str | BinaryFile) -> Sink:
 
 
 def _unwritable(name: str, error: Exception) -> TraceWriteError:
+    why = getattr(error, "strerror", None) or error
     return TraceWriteError(
-        f"the trace cannot be written ({error})",
+        f"the trace cannot be written ({why})",
         path=name,
         hint="what was written before stays valid; make room or choose another place",
     )

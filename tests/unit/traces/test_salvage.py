@@ -53,6 +53,17 @@ def test_lost_trailer_and_index_are_made_anew(make_trace: MakeTrace, cut: int) -
     assert (report.ended, report.bytes_lost) == (True, 0)
 
 
+@pytest.mark.parametrize("where", [b"solo5-replay 0.1.0", b"\x96\xa1E\x05"])
+def test_the_reason_does_not_advise_to_salvage(make_trace: MakeTrace, where: bytes) -> None:
+    path = make_trace()
+    data = bytearray(path.read_bytes())
+    data[data.index(where) + len(where)] ^= 0xFF
+    path.write_bytes(data)
+    report, _ = salvaged(path)
+    assert report.reason
+    assert "salvage" not in report.reason
+
+
 def test_damage_in_the_middle_keeps_what_stands_before(make_trace: MakeTrace) -> None:
     path = make_trace(per_block=4)
     data = bytearray(path.read_bytes())
