@@ -33,3 +33,7 @@ class ReplayStatus(enum.IntEnum):
     TIMEOUT = 124
     CANNOT_REPLAY = 125
     """This environment cannot replay it: no engine, no guest file."""
+    INTERRUPTED = 130
+    """Ctrl-C, where nothing is left to be finished; as a shell has it (128 + SIGINT)."""
+    OUTPUT_CLOSED = 141
+    """Nobody reads standard output any more (128 + SIGPIPE): no verdict."""

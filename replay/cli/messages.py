@@ -20,6 +20,18 @@ def printable(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+def one_line(text: str) -> str:
+    """``text`` with everything escaped that is not plainly visible, line ends included."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def counted(count: int, what: str) -> str:
+    """``1 event``, ``2 events``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def size_text(size_bytes: int) -> str:
     """A number of bytes for people."""
     value, unit = float(size_bytes), "bytes"
