@@ -39,7 +39,7 @@ static struct {
     struct connection connections[CONNECTIONS_MAX];
     bool verbose;
     int64_t limit; /* 0: none */
-    int64_t begun;
+    int64_t begun;    /* without those that were not taken to their end */
     int64_t answered;
     unsigned open;
 } server;
@@ -261,8 +261,12 @@ static err_t on_poll(void *argument, struct tcp_pcb *pcb)
 /* Reset by the client, given up by TCP, or aborted: the pcb is gone. */
 static void on_error(void *argument, err_t error)
 {
+    struct connection *connection = argument;
+
     (void)error;
-    release(argument);
+    if (connection->state == SENDING)
+        server.begun--;
+    release(connection);
 }
 
 static struct connection *find_free(void)

@@ -56,6 +56,21 @@ def test_a_program_is_built_with_its_own_files_and_the_library() -> None:
     assert "README.md" not in sources
 
 
+def test_a_program_is_built_with_the_libraries_that_it_names() -> None:
+    http, hello = find_program("http"), find_program("hello")
+    assert (http.libraries(), hello.libraries()) == (("tcpip",), ())
+    assert {"server.c", "tcpip.c", "tcp_in.c", "ethernet.c"} <= {p.name for p in http.sources()}
+    assert "tcpip.c" not in {path.name for path in hello.sources()}
+    assert all(folder.is_dir() for folder in http.include_dirs())
+
+
+def test_an_unknown_library_is_refused(tmp_path: Path) -> None:
+    program = program_with(tmp_path, {"name": "a", "args": [], "status": 0})
+    (tmp_path / "case.json").write_text('{"libraries": ["libc"], "cases": []}')
+    with pytest.raises(ValueError, match="libc"):
+        program.sources()
+
+
 def test_the_request_is_for_the_target_asked_for(tmp_path: Path) -> None:
     request = find_program("hello").request("hvt", tmp_path / "x.hvt", compiler="clang")
     assert (request.target, request.compiler) == ("hvt", "clang")
