@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
 from monitors.calls import Call, Result
@@ -80,7 +81,7 @@ class Studio:
 
         recorded = self.record_from(platform, plan, world, trace, observers, case=case)
         log.write_bytes(digests[0].data)
-        sent = [data for _, data in world.sent]
+        sent = [data for _, data in sorted(world.sent, key=itemgetter(0))]  # by device
         return Recording(trace, log, recorded.events, recorded.ending, bytes(world.console), sent)
 
     def record_from(
