@@ -1,14 +1,16 @@
 """Finding the instructions that an engine must not simply execute.
 
 A *site* is an instruction that crosses to the host (port I/O, ``hlt``), reads something
-nondeterministic (``rdtsc``, ``rdrand``, ``cpuid`` …), or computes something that an engine cannot
-reproduce (VEX and EVEX encodings). Capstone decodes; nothing here executes or patches.
+nondeterministic (``rdtsc``, ``rdrand``, ``cpuid`` …), computes something that an engine cannot
+reproduce (VEX and EVEX encodings), or may change what processor the rest of the guest runs on.
+Capstone decodes; nothing here executes or patches.
 """
 
 from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,13 +19,20 @@ from monitors.ports import TrapKind
 
 
 class SiteKind(enum.Enum):
-    """What an engine has to do at a site."""
+    """What an engine has to do at a site.
+
+    ``CONTROL`` instructions act on the processor's mode, tables or protection: an engine that does
+    not run on a real processor judges them before they execute. ``INVALID`` ones are opcodes that
+    the virtual processor lacks, whatever an emulator makes of them.
+    """
 
     OUT = "out"
     IN = "in"
     HLT = "hlt"
     TRAP = "trap"
     RDMSR = "rdmsr"
+    CONTROL = "control"
+    INVALID = "invalid"
     REFUSE = "refuse"
 
 
@@ -39,6 +48,7 @@ class Site:
     address: int
     length: int
     text: str
+    code: bytes
     port: int | None = None
     size: int = 0
     trap: TrapKind | None = None
@@ -46,15 +56,36 @@ class Site:
     bits: int = 64
 
 
-_LEGACY_PREFIXES = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3")
-_VECTOR_ESCAPES = frozenset(b"\xc4\xc5\x62")
+_LEGACY = rb"[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3]"
+_OPCODES = (
+    rb"\x0f[\x01\x05\x07\x20-\x23\x30-\x35\xa2\xae\xc7]"
+    rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
+    rb"|[\x62\x6c-\x6f\xc4\xc5\xca\xcb\xcf\xe4-\xe7\xec-\xef\xf4]"
+)
+_INTERESTING = re.compile(_OPCODES, re.DOTALL)
+_START = re.compile(rb"(?:%b|[\x40-\x4f])*(?:%b)" % (_LEGACY, _OPCODES), re.DOTALL)
+_VECTOR = re.compile(rb"%b*[\xc4\xc5\x62]" % _LEGACY, re.DOTALL)
+_FAR_TRANSFER = re.compile(rb"(?:%b|[\x40-\x4f])*\xff" % _LEGACY, re.DOTALL)
+_UNDECODED = re.compile(
+    rb"(?:%b|[\x40-\x4f])*(?:\x0f[\x05\x07\x22\x23\x30-\x35\xa2]|[\x6c-\x6f\xca\xcb\xcf\xe4-\xe7"
+    rb"\xec-\xef\xf4]|\x0f\x01[\xc8\xc9\xf9]|\x0f\xc7[\xf0-\xff])" % _LEGACY,
+    re.DOTALL,
+)
+
 _TRAPS = {kind.value: kind for kind in TrapKind}
 _STRING_IO = re.compile(r"(?:rep\w* )?(in|out)s([bwd])")
 _WIDTHS = {"b": 1, "w": 2, "d": 4, "al": 1, "ax": 2, "eax": 4}
-_INTERESTING = re.compile(
-    rb"\x0f[\x01\x31\x32\x33\xa2\xc7]|[\x62\x6c-\x6f\xc4\xc5\xe4-\xe7\xec-\xef\xf4]", re.DOTALL
+_REFUSED = frozenset(("rdpmc",))
+_INVALID = frozenset(("monitor", "mwait"))
+_CONTROL = frozenset(
+    (
+        *("wrmsr", "iret", "iretd", "iretq", "retf", "retfq", "lcall", "ljmp"),
+        *("syscall", "sysret", "sysretq", "sysenter", "sysexit", "sysexitq"),
+        *("ldmxcsr", "fxrstor", "fxrstor64"),
+    )
 )
-_REFUSED = {"rdpmc": "performance counters differ from run to run"}
+_CONTROL_REGISTER_WRITE = re.compile(r"[cd]r\d+,")
+LONGEST_INSTRUCTION = 15
 
 
 def may_hold_site(code: bytes) -> bool:
@@ -64,23 +95,36 @@ def may_hold_site(code: bytes) -> bool:
 
 def find_sites(code: bytes, address: int) -> list[Site]:
     """The sites among the instructions of ``code``, which begins at an instruction."""
-    sites = []
-    for at, length, mnemonic, operands in _disassembler().disasm_lite(code, address):
-        start = at - address
-        site = _site(at, code[start : start + length], mnemonic, operands)
-        if site is not None:
-            sites.append(site)
-    return sites
+    return list(_sites_of(_disassemble(code, address), code, address))
 
 
-def straight_line(code: bytes, address: int) -> int:
-    """How many bytes of ``code`` run before control can leave: up to the first branch."""
-    end = 0
-    for at, length, mnemonic, _ in _disassembler().disasm_lite(code, address):
-        end = at + length - address
-        if mnemonic[0] == "j" or mnemonic in ("call", "ret", "retf", "retfq", "iretq", "loop"):
-            break
-    return end
+def block_sites(code: bytes, address: int, instructions: int = 0) -> list[Site]:
+    """The sites of a block of ``instructions`` (0: not known) that another decoder has delimited.
+
+    Where Capstone sees other instructions in it, every byte counts as the start of one: a stop that
+    is never reached costs nothing, one that is missing costs exactness.
+    """
+    decoded = _disassemble(code, address)
+    agree = sum(length for _, length, _, _ in decoded) == len(code)
+    if agree and instructions in (0, len(decoded)):
+        return list(_sites_of(decoded, code, address))
+    tails = (code[start : start + LONGEST_INSTRUCTION] for start in range(len(code)))
+    found = (site_at(tail, address + start) for start, tail in enumerate(tails))
+    return [site for site in found if site is not None]
+
+
+def site_at(code: bytes, address: int) -> Site | None:
+    """The site that the first instruction of ``code`` is, if it is one."""
+    if not _START.match(code):
+        return None
+    decoded = _disassemble(code[:LONGEST_INSTRUCTION], address, count=1)
+    if decoded:
+        return next(_sites_of(decoded, code, address), None)
+    if match := _VECTOR.match(code):
+        return Site(SiteKind.REFUSE, address, match.end(), "(a VEX or EVEX encoding)", code)
+    if match := _UNDECODED.match(code):
+        return Site(SiteKind.INVALID, address, match.end(), "(an invalid opcode)", code)
+    return None
 
 
 @cache
@@ -90,44 +134,66 @@ def _disassembler() -> Any:
     return capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
 
 
+def _disassemble(code: bytes, address: int, count: int = 0) -> list[tuple[int, int, str, str]]:
+    return list(_disassembler().disasm_lite(code, address, count))
+
+
+def _sites_of(
+    decoded: list[tuple[int, int, str, str]], code: bytes, address: int
+) -> Iterator[Site]:
+    start = 0
+    for _, length, mnemonic, operands in decoded:
+        site = _site(address + start, code[start : start + length], mnemonic, operands)
+        if site is not None:
+            yield site
+        start += length
+
+
 def _site(address: int, code: bytes, mnemonic: str, operands: str) -> Site | None:
     text = f"{mnemonic} {operands}".strip()
-    length = len(code)
-    if _is_vector_encoded(code) or mnemonic in _REFUSED:
-        return Site(SiteKind.REFUSE, address, length, text)
+    kind = _simple_kind(code, mnemonic, operands)
+    if kind is not None:
+        return Site(kind, address, len(code), text, code)
     if mnemonic in _TRAPS:
-        return _trap_site(address, length, text, operands)
+        return _trap_site(address, code, mnemonic, operands)
     if mnemonic in ("out", "in"):
-        return _port_site(address, length, text, operands)
+        return _port_site(address, code, mnemonic, operands)
     if match := _STRING_IO.fullmatch(mnemonic):
-        kind = SiteKind.IN if match[1] == "in" else SiteKind.OUT
-        return Site(kind, address, length, text, size=_WIDTHS[match[2]])
-    if mnemonic in ("hlt", "rdmsr"):
-        return Site(SiteKind(mnemonic), address, length, text)
+        direction = SiteKind.IN if match[1] == "in" else SiteKind.OUT
+        return Site(direction, address, len(code), text, code, size=_WIDTHS[match[2]])
     return None
 
 
-def _is_vector_encoded(code: bytes) -> bool:
-    for byte in code:
-        if byte not in _LEGACY_PREFIXES:
-            return byte in _VECTOR_ESCAPES
-    return False
+def _simple_kind(code: bytes, mnemonic: str, operands: str) -> SiteKind | None:
+    """The kind of a site whose operands do not matter here."""
+    if _VECTOR.match(code) or mnemonic in _REFUSED:
+        return SiteKind.REFUSE
+    if mnemonic in _INVALID:
+        return SiteKind.INVALID
+    if mnemonic in ("hlt", "rdmsr"):
+        return SiteKind(mnemonic)
+    if mnemonic in _CONTROL or (mnemonic == "mov" and _CONTROL_REGISTER_WRITE.match(operands)):
+        return SiteKind.CONTROL
+    if mnemonic in ("call", "jmp") and _START.match(code) and _FAR_TRANSFER.match(code):
+        return SiteKind.CONTROL
+    return None
 
 
-def _trap_site(address: int, length: int, text: str, operands: str) -> Site:
-    trap = _TRAPS[text.split(maxsplit=1)[0]]
-    if not operands:
-        return Site(SiteKind.TRAP, address, length, text, trap=trap)
-    register, bits = whole_register(operands)
-    return Site(SiteKind.TRAP, address, length, text, trap=trap, register=register, bits=bits)
+def _trap_site(address: int, code: bytes, mnemonic: str, operands: str) -> Site:
+    trap, text = _TRAPS[mnemonic], f"{mnemonic} {operands}".strip()
+    register, bits = whole_register(operands) if operands else ("rax", 64)
+    return Site(
+        SiteKind.TRAP, address, len(code), text, code, trap=trap, register=register, bits=bits
+    )
 
 
-def _port_site(address: int, length: int, text: str, operands: str) -> Site:
-    mnemonic = text.split(maxsplit=1)[0]
+def _port_site(address: int, code: bytes, mnemonic: str, operands: str) -> Site:
     first, second = (part.strip() for part in operands.split(","))
     port, data = (first, second) if mnemonic == "out" else (second, first)
     number = None if port == "dx" else int(port, 0)
-    return Site(SiteKind(mnemonic), address, length, text, port=number, size=_WIDTHS[data])
+    text = f"{mnemonic} {operands}"
+    size = _WIDTHS[data]
+    return Site(SiteKind(mnemonic), address, len(code), text, code, port=number, size=size)
 
 
 def whole_register(name: str) -> tuple[str, int]:

@@ -11,6 +11,8 @@
 
 enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET };
 
+#define NOWHERE (UINT64_C(1) << 63) /* not canonical: no instruction can lie there */
+
 #define VETTED_SLOTS (1u << 15) /* a power of two; a collision only costs one more vetting */
 
 struct vetted {
@@ -22,15 +24,18 @@ struct state {
     uint64_t reason;
     uint64_t address; /* SITE, VET: virtual; MEMORY: physical */
     uint64_t size;    /* VET: bytes in the block */
+    uint64_t instructions; /* VET: instructions in the block, 0 when not known */
     uint64_t detail;  /* EXCEPTION: vector; MEMORY: uc_mem_type */
     uint64_t count;   /* instructions begun since counting was switched on */
     uint64_t target;  /* stop before instruction number `target` */
     uint64_t last_counted;
-    uint64_t flat_cr3; /* the page tables under which virtual equals physical */
+    uint64_t passed_site;  /* this site may be executed, once */
+    uint64_t passed_entry; /* the block that begins here has just been vetted */
+    uint64_t flat_cr3; /* the page tables under which virtual equals physical, or NOWHERE */
     const uint8_t *ram;
     uint64_t ram_bytes;
     struct vetted *vetted;
-    uint8_t *code_pages; /* one byte a page: 1 where code was ever translated */
+    uint8_t *code_pages; /* one byte a page: set to 1 where code is translated */
     int (*emu_stop)(void *uc);
     int (*reg_read)(void *uc, int id, void *value);
     int64_t cr3_id;
@@ -62,18 +67,31 @@ static struct vetted *slot(struct state *s, uint64_t pc)
     return &s->vetted[(pc * 0x9e3779b97f4a7c15ull) >> 49];
 }
 
+/* Second bytes of two-byte opcodes: 01 05 07 20-23 30-35 a2 ae c7. */
+static bool is_suspicious_0f(uint8_t n)
+{
+    return n == 0x01 || n == 0x05 || n == 0x07 || (n >= 0x20 && n <= 0x23) ||
+           (n >= 0x30 && n <= 0x35) || n == 0xa2 || n == 0xae || n == 0xc7;
+}
+
+/* ff /3 and ff /5 with a memory operand: far call and far jump. */
+static bool is_far_transfer(uint8_t modrm)
+{
+    uint8_t operation = modrm >> 3 & 7;
+    return modrm < 0xc0 && (operation == 3 || operation == 5);
+}
+
 /* No false negatives; the same bytes as `_INTERESTING` in sites.py. */
 static bool may_hold_site(const uint8_t *code, uint64_t bytes)
 {
     for (uint64_t i = 0; i < bytes; i++) {
         uint8_t b = code[i];
-        if (b == 0x0f && i + 1 < bytes) {
-            uint8_t n = code[i + 1];
-            if (n == 0x01 || n == 0x31 || n == 0x32 || n == 0x33 || n == 0xa2 || n == 0xc7)
-                return true;
-        }
-        if (b == 0x62 || (b >= 0x6c && b <= 0x6f) || b == 0xc4 || b == 0xc5 ||
-            (b >= 0xe4 && b <= 0xe7) || (b >= 0xec && b <= 0xef) || b == 0xf4)
+        if (i + 1 < bytes && ((b == 0x0f && is_suspicious_0f(code[i + 1])) ||
+                              (b == 0xff && is_far_transfer(code[i + 1]))))
+            return true;
+        if (b == 0x62 || (b >= 0x6c && b <= 0x6f) || b == 0xc4 || b == 0xc5 || b == 0xca ||
+            b == 0xcb || b == 0xcf || (b >= 0xe4 && b <= 0xe7) || (b >= 0xec && b <= 0xef) ||
+            b == 0xf4)
             return true;
     }
     return false;
@@ -86,6 +104,12 @@ static bool is_flat(void *uc, struct state *s, uint64_t pc, uint64_t bytes)
     return cr3 == s->flat_cr3 && bytes > 0 && pc < s->ram_bytes && bytes <= s->ram_bytes - pc;
 }
 
+/* For Python to see that this was built from the same source. */
+uint64_t s5_state_bytes(void)
+{
+    return sizeof(struct state);
+}
+
 /* Remember a block that Python has looked at. */
 void s5_mark_vetted(struct state *s, uint64_t pc, uint64_t bytes)
 {
@@ -96,25 +120,44 @@ void s5_mark_vetted(struct state *s, uint64_t pc, uint64_t bytes)
     entry->fingerprint = fingerprint(s->ram + pc, bytes);
 }
 
+/* Whether nothing in a block needs Python's look, since it had one or holds nothing suspicious. */
+static bool is_harmless(void *uc, struct state *s, uint64_t pc, uint64_t bytes)
+{
+    if (!is_flat(uc, s, pc, bytes))
+        return false;
+    const uint8_t *code = s->ram + pc;
+    s->code_pages[pc >> 12] = 1;
+    s->code_pages[(pc + bytes - 1) >> 12] = 1;
+    struct vetted *entry = slot(s, pc);
+    if (entry->pc == pc && entry->fingerprint == fingerprint(code, bytes))
+        return true;
+    return !may_hold_site(code, bytes);
+}
+
+static void ask_for_vetting(void *uc, struct state *s, uint64_t pc, uint64_t bytes, uint64_t count)
+{
+    if (s->reason != NONE || is_harmless(uc, s, pc, bytes))
+        return;
+    s->address = pc;
+    s->size = bytes;
+    s->instructions = count;
+    stop(uc, s, VET);
+}
+
 /* A block has been translated and not yet executed: it must be vetted first. */
 void s5_edge(void *uc, struct translated_block *now, struct translated_block *before, struct state *s)
 {
     (void)before;
-    if (s->reason != NONE)
-        return;
-    if (is_flat(uc, s, now->pc, now->bytes)) {
-        const uint8_t *code = s->ram + now->pc;
-        s->code_pages[now->pc >> 12] = 1;
-        s->code_pages[(now->pc + now->bytes - 1) >> 12] = 1;
-        struct vetted *entry = slot(s, now->pc);
-        if (entry->pc == now->pc && entry->fingerprint == fingerprint(code, now->bytes))
-            return;
-        if (!may_hold_site(code, now->bytes))
-            return;
-    }
-    s->address = now->pc;
-    s->size = now->bytes;
-    stop(uc, s, VET);
+    ask_for_vetting(uc, s, now->pc, now->bytes, now->instructions);
+}
+
+/* A block at which the emulator was once started is about to run. */
+void s5_entry(void *uc, uint64_t address, uint32_t size, struct state *s)
+{
+    if (s->passed_entry == address)
+        s->passed_entry = NOWHERE;
+    else
+        ask_for_vetting(uc, s, address, size, 0);
 }
 
 /* The guest is about to execute a known site. */
@@ -123,6 +166,10 @@ void s5_site(void *uc, uint64_t address, uint32_t size, struct state *s)
     (void)size;
     if (s->reason != NONE)
         return;
+    if (s->passed_site == address) {
+        s->passed_site = NOWHERE;
+        return;
+    }
     s->address = address;
     stop(uc, s, SITE);
 }

@@ -19,6 +19,9 @@ from replay.engines.ram import GuestRam
 from replay.engines.sites import may_hold_site
 
 VETTED_SLOTS = 1 << 15
+NOWHERE = 1 << 63
+"""No address of an instruction (``NOWHERE`` of _hooks.c)."""
+
 PURE_PYTHON_VARIABLE = "SOLO5_REPLAY_PURE_PYTHON"
 """Set to anything non-empty, this environment variable keeps the compiled callbacks out."""
 
@@ -46,10 +49,13 @@ class State(ctypes.Structure):
         ("reason", ctypes.c_uint64),
         ("address", ctypes.c_uint64),
         ("size", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint64),
         ("detail", ctypes.c_uint64),
         ("count", ctypes.c_uint64),
         ("target", ctypes.c_uint64),
         ("last_counted", ctypes.c_uint64),
+        ("passed_site", ctypes.c_uint64),
+        ("passed_entry", ctypes.c_uint64),
         ("flat_cr3", ctypes.c_uint64),
         ("ram", ctypes.c_void_p),
         ("ram_bytes", ctypes.c_uint64),
@@ -78,6 +84,7 @@ class Callbacks:
     compiled: bool
     site: Any
     edge: Any
+    entry: Any
     count: Any
     exception: Any
     invalid: Any
@@ -96,6 +103,7 @@ def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any, cr3_id: int
     state.emu_stop = ctypes.cast(unicorn_library.uc_emu_stop, ctypes.c_void_p)
     state.reg_read = ctypes.cast(unicorn_library.uc_reg_read, ctypes.c_void_p)
     state.cr3_id = cr3_id
+    state.passed_site = state.passed_entry = state.flat_cr3 = NOWHERE
     return state
 
 
@@ -112,6 +120,7 @@ def make_callbacks(state: State, unicorn_library: Any) -> Callbacks:
         compiled=True,
         site=library.s5_site,
         edge=library.s5_edge,
+        entry=library.s5_entry,
         count=library.s5_count,
         exception=library.s5_exception,
         invalid=library.s5_invalid,
@@ -124,8 +133,19 @@ def _compiled_library() -> ctypes.CDLL | None:
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_hooks{suffix}")
         if path.exists():
-            return ctypes.CDLL(str(path))
+            library = ctypes.CDLL(str(path))
+            return library if _fits(library) else None
     return None
+
+
+def _fits(library: ctypes.CDLL) -> bool:
+    """Whether the library was built from this version's source, and not from an older one."""
+    try:
+        state_bytes = library.s5_state_bytes
+    except AttributeError:
+        return False
+    state_bytes.restype = ctypes.c_uint64
+    return bool(state_bytes() == ctypes.sizeof(State))
 
 
 class _PythonCallbacks:
@@ -148,6 +168,7 @@ class _PythonCallbacks:
             compiled=False,
             site=inline(self._site),
             edge=ctypes.CFUNCTYPE(None, pointer, block, block, pointer)(self._edge),
+            entry=inline(self._entry),
             count=inline(self._count),
             exception=ctypes.CFUNCTYPE(None, pointer, u32, pointer)(self._exception),
             invalid=ctypes.CFUNCTYPE(ctypes.c_bool, pointer, pointer)(self._invalid),
@@ -170,24 +191,41 @@ class _PythonCallbacks:
             self._vetted[pc, size] = code
 
     def _edge(self, uc: int, now: Any, _before: Any, _user: int) -> None:
-        state, pc, size = self._state, now.contents.pc, now.contents.bytes
-        if state.reason != Reason.NONE:
+        block = now.contents
+        self._ask_for_vetting(uc, block.pc, block.bytes, block.instructions)
+
+    def _entry(self, uc: int, address: int, size: int, _user: int) -> None:
+        if self._state.passed_entry == address:
+            self._state.passed_entry = NOWHERE
+        else:
+            self._ask_for_vetting(uc, address, size, 0)
+
+    def _ask_for_vetting(self, uc: int, pc: int, size: int, instructions: int) -> None:
+        state = self._state
+        if state.reason != Reason.NONE or self._is_harmless(uc, pc, size):
             return
-        cr3 = ctypes.c_uint64()
-        self._reg_read(ctypes.c_void_p(uc), state.cr3_id, ctypes.byref(cr3))
-        code = self._code(pc, size) if cr3.value == state.flat_cr3 else None
-        if code is not None:
-            for page in {pc >> 12, (pc + size - 1) >> 12}:
-                ctypes.memset(state.code_pages + page, 1, 1)
-            if self._vetted.get((pc, size)) == code or not may_hold_site(code):
-                return
-        state.address, state.size = pc, size
+        state.address, state.size, state.instructions = pc, size, instructions
         self._stop(uc, Reason.VET)
 
+    def _is_harmless(self, uc: int, pc: int, size: int) -> bool:
+        state, cr3 = self._state, ctypes.c_uint64()
+        self._reg_read(ctypes.c_void_p(uc), state.cr3_id, ctypes.byref(cr3))
+        code = self._code(pc, size) if cr3.value == state.flat_cr3 else None
+        if code is None:
+            return False
+        for page in {pc >> 12, (pc + size - 1) >> 12}:
+            ctypes.memset(state.code_pages + page, 1, 1)
+        return self._vetted.get((pc, size)) == code or not may_hold_site(code)
+
     def _site(self, uc: int, address: int, _size: int, _user: int) -> None:
-        if self._state.reason == Reason.NONE:
-            self._state.address = address
-            self._stop(uc, Reason.SITE)
+        state = self._state
+        if state.reason != Reason.NONE:
+            return
+        if state.passed_site == address:
+            state.passed_site = NOWHERE
+            return
+        state.address = address
+        self._stop(uc, Reason.SITE)
 
     def _count(self, uc: int, address: int, _size: int, _user: int) -> None:
         state = self._state

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from monitors.ports import TripleFault
 from replay.engines.paging import PageFault, is_canonical, translate
 from replay.engines.unicorn import registers
+from replay.engines.unicorn.instance import Instance
 
 _DF, _NP, _SS, _GP, _PF = 8, 11, 12, 13, 14
 _WITH_ERROR_CODE = frozenset((8, 10, 11, 12, 13, 14, 17, 21))
@@ -92,21 +93,25 @@ class ContextProbe:
 class ExceptionUnit:
     """Delivers exceptions to the guest of one Unicorn instance."""
 
-    def __init__(self, uc: Any, memory: PhysicalMemory) -> None:
-        self._uc = uc
+    def __init__(self, instance: Instance, memory: PhysicalMemory) -> None:
+        self._uc = instance.uc
+        self._get, self._set = instance.get, instance.set
         self._memory = memory
         self._probe: ContextProbe | None = None
 
-    @property
-    def probe(self) -> ContextProbe:
-        """Made at the first exception, since most runs have none."""
-        if self._probe is None:
-            self._probe = ContextProbe(self._uc)
-        return self._probe
+    def prepare(self) -> None:
+        """Find what is hidden in a saved context, while no guest has put look-alikes there."""
+        self._probe = ContextProbe(self._uc)
+
+    def forget_previous(self) -> None:
+        """See ``ContextProbe.forget_previous``."""
+        assert self._probe is not None
+        self._probe.forget_previous()
 
     def raised(self, vector: int) -> Raised:
         """The exception that Unicorn has just reported."""
-        code, software, next_rip = self.probe.pending()
+        assert self._probe is not None
+        code, software, next_rip = self._probe.pending()
         with_code = vector in _WITH_ERROR_CODE and not software
         return Raised(vector, code if with_code else None, None, software, next_rip)
 
@@ -121,12 +126,12 @@ class ExceptionUnit:
                     return TripleFault(rip, raised.vector)
                 raised = escalated
             else:
-                self.probe.forget_previous()
+                self.forget_previous()
                 return target
 
     def _enter(self, raised: Raised, rip: int) -> int:
         if raised.address is not None:
-            self._set("cr2", raised.address)
+            self._set("cr2", raised.address & _MASK64)
         gate, kind, ist, selector = self._gate(raised)
         self._check_code_selector(selector)
         stack = self._stack(ist) & ~15
@@ -140,7 +145,7 @@ class ExceptionUnit:
         for value in frame:
             stack -= 8
             self._push(stack & _MASK64, value)
-        self._set("rsp", stack)
+        self._set("rsp", stack & _MASK64)
         cleared = _CLEARED_BY_ENTRY | (_FLAG_IF if kind == _INTERRUPT_GATE else 0)
         self._set("rflags", flags & ~cleared)
         self._set("cs", selector)
@@ -203,12 +208,6 @@ class ExceptionUnit:
         if isinstance(place, PageFault):
             raise _Fault(Raised(_PF, place.error_code, place.gva))
         return place
-
-    def _get(self, name: str) -> int:
-        return int(self._uc.reg_read(registers.UNICORN_ID[name]))
-
-    def _set(self, name: str, value: int) -> None:
-        self._uc.reg_write(registers.UNICORN_ID[name], value & _MASK64)
 
 
 def _page_pieces(gva: int, size: int) -> list[tuple[int, int]]:

@@ -33,6 +33,7 @@ _TABLES = {
     "tr": x86_const.UC_X86_REG_TR,
 }
 GDTR_ID, IDTR_ID, TR_ID = _TABLES.values()
+LDTR_ID = x86_const.UC_X86_REG_LDTR
 _MSRS = {
     "efer": 0xC000_0080,
     "star": 0xC000_0081,

@@ -1,0 +1,107 @@
+"""Guest memory as a Unicorn instance must see it change."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Sequence
+
+from unicorn import unicorn_const as uc_const
+
+from monitors.ports import Protection
+from replay.engines.paging import PageFault, translate
+from replay.engines.ram import PAGE_BYTES, GuestRam
+from replay.engines.unicorn.instance import Instance
+
+_U64_MAX = (1 << 64) - 1
+_ADDRESS = 0x000F_FFFF_FFFF_F000
+_LARGE = 0x80
+
+
+class EngineMemory:
+    """``ram`` mapped into ``instance``.
+
+    ``watched_pages`` has one byte a page: 1 where code was ever translated or a page table lies, so
+    that only a write to such a page is told to ``on_change``.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        ram: GuestRam,
+        protections: Sequence[Protection],
+    ) -> None:
+        self.ram = ram
+        self.watched_pages = (ctypes.c_uint8 * (ram.size // PAGE_BYTES))()
+        self._instance = instance
+        self.on_change: Callable[[int, int], None] = _nobody_cares
+        self._read_only = [p for p in protections if not p.writable]
+        instance.uc.mem_map_ptr(0, ram.size, uc_const.UC_PROT_ALL, ram.address)
+        readable = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
+        for protection in self._read_only:
+            instance.uc.mem_protect(protection.start, protection.end - protection.start, readable)
+
+    def read(self, gpa: int, size: int) -> bytes:
+        """``size`` bytes at ``gpa``, all inside."""
+        return bytes(self.ram.view[gpa : gpa + size])
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """Store ``data`` at ``gpa``, all inside."""
+        if not data:
+            return
+        end = gpa + len(data)
+        self.ram.view[gpa:end] = data
+        if any(self.watched_pages[gpa // PAGE_BYTES : (end - 1) // PAGE_BYTES + 1]):
+            self.on_change(gpa, end)
+
+    def peek(self, gpa: int, size: int) -> bytes | None:
+        """Guest memory, or ``None`` where the machine has none."""
+        return self.read(gpa, size) if gpa + size <= self.ram.size else None
+
+    def poke(self, gpa: int, data: bytes) -> bool:
+        """Change guest memory as the processor would; false where it cannot."""
+        end = gpa + len(data)
+        if end > self.ram.size or self.is_read_only(gpa, end):
+            return False
+        self.write(gpa, data)
+        return True
+
+    def is_read_only(self, start: int, end: int) -> bool:
+        """Whether the host protects any of ``[start, end)`` against the guest."""
+        return any(p.start < end and start < p.end for p in self._read_only)
+
+    def code(self, pc: int, size: int) -> bytes:
+        """Up to ``size`` bytes of code at a virtual address, as far as they are mapped."""
+        cr3 = self._instance.get("cr3")
+        pieces = b""
+        while len(pieces) < size:
+            gva = (pc + len(pieces)) & _U64_MAX
+            gpa = translate(self.peek, cr3, gva)
+            take = min(size - len(pieces), PAGE_BYTES - gva % PAGE_BYTES)
+            if isinstance(gpa, PageFault) or (piece := self.peek(gpa, take)) is None:
+                break
+            self.watched_pages[gpa // PAGE_BYTES] = 1
+            pieces += piece
+        return pieces
+
+    def watch_tables(self, cr3: int) -> set[int]:
+        """Watch the page tables under ``cr3``; returns the numbers of their pages."""
+        pages: set[int] = set()
+        level = [cr3 & _ADDRESS]
+        for depth in range(4):
+            pages.update(gpa // PAGE_BYTES for gpa in level)
+            if depth < 3:
+                level = [below for gpa in level for below in self._tables_below(gpa)]
+        for page in pages:
+            if page < len(self.watched_pages):
+                self.watched_pages[page] = 1
+        return pages
+
+    def _tables_below(self, gpa: int) -> list[int]:
+        raw = self.peek(gpa, PAGE_BYTES) or b""
+        entries = (entry for (entry,) in struct.iter_unpack("<Q", raw))
+        return [entry & _ADDRESS for entry in entries if entry & 1 and not entry & _LARGE]
+
+
+def _nobody_cares(_gpa: int, _end: int) -> None:
+    """Until code runs, nothing depends on memory."""
