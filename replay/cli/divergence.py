@@ -47,20 +47,26 @@ def _lines(
     console: bytes,
     arguments: list[str],
 ) -> Iterator[str]:
+    from replay.machine.position import Position
     from replay.player.errors import Divergence
 
-    yield f"the replay diverges from the recording: {error}"
+    here = error.position
     if isinstance(error, Divergence):
-        yield f"  recorded  {error.expected or '(the guest had ended)'}"
+        yield f"the replay diverges from the recording at event {here.event}"
+        yield f"  recorded  {error.expected or '(the recording had ended)'}"
         yield f"  replayed  {error.actual}{_bytes_of(session.pending)}"
+    else:
+        # That of a state is found behind a crossing, and would be found there again.
+        here = Position(here.event - 1)
+        yield f"the replay diverges from the recording: {error}"
     for number, place in enumerate(call_stack(session)):
         yield f"  {'by' if number else 'at'}        {place}"
-    shown = console.decode("utf-8", "replace").splitlines()[-_CONSOLE_LINES:]
-    for line in shown:
+    lines = filter(str.strip, console.decode("utf-8", "replace").splitlines())
+    for line in list(lines)[-_CONSOLE_LINES:]:
         yield f"  console   {printable(line)}"
     yield "the calls before were the same; a guest, trace or engine has changed since, or an"
     yield "engine is at fault. To stand just before this event:"
-    yield f"  {shlex.join([*arguments, '--until', str(error.position)])}"
+    yield f"  {shlex.join([*arguments, '--until', str(here)])}"
 
 
 def _bytes_of(call: Call | None) -> str:
