@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         _take_guest(parser, arguments)
     except SystemExit as exit_:
         return RecordStatus.REFUSED if exit_.code else 0
-    try:
-        return _record(arguments)
-    except KeyboardInterrupt:
-        say(_PROGRAM, "stopped at once; the trace is incomplete, but replays to its end")
-        return RecordStatus.REFUSED
+    return _record(arguments)
 
 
 def _take_guest(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -75,8 +73,12 @@ def _record(arguments: argparse.Namespace) -> int:
     from replay.machine.errors import DeviceFailure
     from traces.errors import TraceError
 
+    recording = _Recording(arguments)
     try:
-        return _Recording(arguments).run()
+        return recording.run()
+    except KeyboardInterrupt:
+        say(_PROGRAM, f"stopped at once; {recording.remains()}")
+        return RecordStatus.REFUSED
     except (MonitorError, DeviceFailure) as error:
         say(_PROGRAM, str(error))
         return RecordStatus.REFUSED
@@ -94,14 +96,22 @@ class _Recording:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
         self._file = Path(arguments.guest)
+        self._guest_name = os.fsencode(self._file.name).decode("utf-8", "backslashreplace")
         self._output = Path(arguments.output) if arguments.output else None
+        self._begun: Path | None = None
+
+    def remains(self) -> str:
+        """What there is of a trace when everything is dropped at once."""
+        if self._begun is None:
+            return "the guest did not run yet"
+        return f"{self._begun} is incomplete, but replays to its end"
 
     def run(self) -> int:
         """From the guest's file to the exit status."""
         from monitors.elf import read_image
 
         guest = self._file.read_bytes()
-        image = read_image(guest, name=self._file.name)
+        image = read_image(guest, name=self._guest_name)
         attached = self._attach(image)
         plan = self._plan(guest, image, attached)
         return self._run(plan, image, attached)
@@ -127,11 +137,11 @@ class _Recording:
         monitor = monitor_for(image, attached.attachments)
         return MachinePlan(
             guest=guest,
-            guest_name=self._file.name,
+            guest_name=self._guest_name,
             mem_size=self._memory_size(monitor),
             tsc_hz=NOMINAL_TSC_HZ,
             cpu=virtual_cpu(self._arguments.cpu),
-            command_line=b" ".join(word.encode() for word in self._arguments.guest_arguments),
+            command_line=b" ".join(map(os.fsencode, self._arguments.guest_arguments)),
             attachments=attached.attachments,
         )
 
@@ -169,7 +179,6 @@ class _Recording:
         return self._report(recorded, stopper, path)
 
     def _header(self, plan: MachinePlan, image: GuestImage, engine: str) -> Header:
-        import os
         import time
 
         from replay.machine.plan import header_of
@@ -195,16 +204,22 @@ class _Recording:
         from replay.recorder.session import record
         from traces.errors import TraceExists
 
-        if self._output is not None:
-            return record(machine, source, self._output, header), self._output
-        for number in itertools.count(1):
-            suffix = ".mp" if number == 1 else f".{number}.mp"
-            path = Path(self._file.stem + suffix)
+        for path in self._paths():
+            self._begun = path
             try:
                 return record(machine, source, path, header), path
             except TraceExists:
-                continue
+                self._begun = None
+                if self._output is not None:
+                    raise
         raise AssertionError("itertools.count never ends")
+
+    def _paths(self) -> Iterator[Path]:
+        if self._output is not None:
+            yield self._output
+            return
+        yield Path(f"{self._file.stem}.mp")
+        yield from (Path(f"{self._file.stem}.{number}.mp") for number in itertools.count(2))
 
     def _report(self, recorded: Recorded, stopper: Stopper, path: Path) -> int:
         from replay.engines.errors import NotReproducible

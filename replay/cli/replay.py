@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -10,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.messages import say
+from replay.cli.messages import counted, say
+from replay.cli.terminal import abandon_stdout
 from replay.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "solo5-replay"
 _CONSOLE_KEPT_BYTES = 4096
+_LONGEST_S = 1e9  # threads can wait for about 9.2e9 seconds
 _EXAMPLES = """\
 examples:
   solo5-replay app.mp
@@ -35,7 +39,8 @@ examples:
 
 exit status: the guest's own; with --check 0 faithful, 1 faithful and the guest failed as recorded;
 2 usage, 3 divergence, 4 trace damaged or unsupported, 5 faithful as far as an incomplete trace
-goes, 124 time limit, 125 this environment cannot replay it
+goes, 124 time limit, 125 this environment cannot replay it, 130 stopped by Ctrl-C or SIGTERM,
+141 nobody reads the output any more
 """
 
 
@@ -51,10 +56,10 @@ def main(argv: list[str] | None = None) -> int:
         return _replay(arguments, words)
     except KeyboardInterrupt:
         say(_PROGRAM, "stopped")
-        return ReplayStatus.TIMEOUT
+        return ReplayStatus.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
-        return ReplayStatus.USAGE
+        abandon_stdout()
+        return ReplayStatus.OUTPUT_CLOSED
 
 
 def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -66,7 +71,9 @@ def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
 
     try:
         with open_trace(arguments.trace) as trace:
-            return _Replay(arguments, words, trace).run()
+            status = _Replay(arguments, words, trace).run()
+        sys.stdout.flush()
+        return status
     except TraceError as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.BAD_TRACE
@@ -76,6 +83,8 @@ def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
     except BadPosition as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.USAGE
+    except BrokenPipeError:
+        raise
     except OSError as error:
         say(_PROGRAM, f"{error.filename or _PROGRAM}: {error.strerror}")
         return ReplayStatus.CANNOT_REPLAY
@@ -135,7 +144,7 @@ class _Replay:
         recorded = self._trace.header.guest.sha256
         if guest is not None and hashlib.sha256(guest).digest() != recorded:
             say(_PROGRAM, f"note: {given.guest} is not the recorded guest")
-        return Changes(guest, None if given.args is None else given.args.encode())
+        return Changes(guest, None if given.args is None else os.fsencode(given.args))
 
     def _verdict(self, session: ReplaySession, stopper: Stopper) -> int:
         from replay.cli.divergence import divergence_report
@@ -161,7 +170,7 @@ class _Replay:
         match replayed.ending:
             case Stopped():
                 say(_PROGRAM, f"{stopper.reason}, at position {replayed.position}")
-                return ReplayStatus.TIMEOUT
+                return ReplayStatus.TIMEOUT if stopper.timed_out else ReplayStatus.INTERRUPTED
             case Halted() | Misused() as ending:
                 return self._ended(ending, replayed)
         if self._arguments.until is not None:
@@ -212,8 +221,8 @@ class _Replay:
 
 
 def _amount(replayed: Replayed) -> str:
-    digests = replayed.digests_verified
-    return f"{replayed.position.event} events and {digests} state digests agree"
+    events = counted(replayed.position.event, "event")
+    return f"{events} and {counted(replayed.digests_verified, 'state digest')} agree"
 
 
 def _without_until(words: list[str]) -> list[str]:
@@ -230,6 +239,16 @@ def _position(text: str) -> Position:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= _LONGEST_S:
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
@@ -244,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--until", type=_position, metavar="POS", help="stop at EVENT or EVENT+INSTRUCTIONS"
     )
-    parser.add_argument("--timeout", type=float, metavar="S", help="give up after S seconds")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
     parser.add_argument("--engine", default="auto", metavar="NAME", help="auto or unicorn")
     parser.add_argument("--guest", metavar="FILE", help="replay this guest instead")
     parser.add_argument("--args", metavar="TEXT", help="give the guest this command line instead")

@@ -31,7 +31,7 @@ class TapInterface:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        encoded = name.encode()
+        encoded = os.fsencode(name)
         if not 0 < len(encoded) <= _INTERFACE_NAME_MAX:
             raise DeviceFailure(
                 f"{name!r} is no interface name: 1..{_INTERFACE_NAME_MAX} characters"
