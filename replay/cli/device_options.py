@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitors.errors import GuestRefused
-from monitors.manifest import AttachedBlock, AttachedNet, Attachment, DeviceType, Manifest
+from monitors.manifest import (
+    AttachedBlock,
+    AttachedNet,
+    Attachment,
+    DeviceType,
+    Manifest,
+    ManifestEntry,
+)
 from replay.devices.block import DEFAULT_BLOCK_SIZE, BlockImage
 from replay.devices.entropy import random_mac
 from replay.devices.net import TapInterface
@@ -105,8 +112,13 @@ def _check_complete(manifest: Manifest, attachments: Sequence[Attachment]) -> No
     missing = manifest.unattached(attachments)
     if missing:
         names = ", ".join(f"{entry.name} ({entry.type_name})" for entry in missing)
-        option = "--net:NAME=TAP or --block:NAME=FILE"
-        raise GuestRefused(f"declared devices are not attached: {names}", hint=f"use {option}")
+        options = " ".join(_option(entry) for entry in missing)
+        raise GuestRefused(f"declared devices are not attached: {names}", hint=f"use {options}")
+
+
+def _option(entry: ManifestEntry) -> str:
+    is_net = entry.type == DeviceType.NET_BASIC
+    return f"--net:{entry.name}=TAP" if is_net else f"--block:{entry.name}=FILE"
 
 
 def _sector_size(given: dict[str, str], name: str) -> int:
