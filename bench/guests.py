@@ -1,0 +1,80 @@
+"""The guests that are measured: shipped programs, and one made for its size."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from replay.toolchain.build import BuildRequest, build_guest
+from replay.toolchain.programs import find_program
+
+_FUNCTIONS_IN_A_FILE = 1000
+_HEAD = """\
+#include "solo5.h"
+#include <stdint.h>
+extern uint64_t words[256];
+extern double reals[256];
+"""
+_MAIN = """\
+uint64_t words[256] = {1, 2, 3};
+double reals[256] = {1.5, 2.5, 3.5};
+int solo5_app_main(const struct solo5_start_info *info)
+{
+    uint64_t value = info->heap_size;
+"""
+
+
+def build_program(name: str, directory: Path) -> Path:
+    """A shipped program, built for hvt in ``directory``."""
+    return build_guest(find_program(name).request("hvt", directory / f"{name}.hvt"))
+
+
+def build_wide(functions: int, directory: Path) -> Path:
+    """A guest of ``functions`` functions that each run once, so that nearly all of its time is
+    translation. The code is random but the same every time: branches, calls, constants, memory,
+    doubles."""
+    draw = random.Random(functions)
+    sources = []
+    for first in range(0, functions, _FUNCTIONS_IN_A_FILE):
+        numbers = range(first, min(first + _FUNCTIONS_IN_A_FILE, functions))
+        path = directory / f"wide{first}.c"
+        path.write_text(_HEAD + "".join(_function(draw, number, first) for number in numbers))
+        sources.append(path)
+    main = directory / "wide.c"
+    names = [f"f{number}" for number in range(functions)]
+    declared = "".join(f"extern uint64_t {name}(uint64_t, uint64_t);\n" for name in names)
+    called = "".join(f"    value = {name}(value, value >> 7);\n" for name in names)
+    ending = "    return value == 1;\n}\n"
+    main.write_text(_HEAD + declared + _MAIN + called + ending)
+    manifest = directory / "wide.json"
+    manifest.write_text('{"type": "solo5.manifest", "version": 1, "devices": []}')
+    return build_guest(
+        BuildRequest("hvt", manifest, directory / "wide.hvt", (main, *sources), optimization="1")
+    )
+
+
+def _function(draw: random.Random, number: int, first: int) -> str:
+    lines = [_statement(draw) for _ in range(draw.randrange(4, 12))]
+    if number > first and draw.random() < 0.5:
+        lines.append(f"a += f{draw.randrange(first, number)}(a ^ b, a) & 1;")
+    body = "".join(f"    {line}\n" for line in lines)
+    head = f"uint64_t f{number}(uint64_t a, uint64_t b)"
+    return f"{head};\n__attribute__((noinline)) {head}\n{{\n{body}    return a ^ b;\n}}\n"
+
+
+def _statement(draw: random.Random) -> str:
+    at, other = draw.randrange(256), draw.randrange(256)
+    constant = draw.getrandbits(draw.choice((5, 8, 12, 20, 31, 32, 63)))
+    return draw.choice(
+        (
+            f"a = a * {constant}u + b;",
+            f"b ^= words[{at}] + (a >> {at % 64});",
+            f"words[{at}] += a + {constant}u;",
+            f"if (a & {1 << at % 40}u) b += words[{other}]; else a -= {constant}u;",
+            f"if (words[{at}] > {constant}u) {{ words[{other}] = a; b++; }}",
+            f"reals[{at}] = reals[{other}] * (double)(int64_t)a + {constant}.25;",
+            f"for (unsigned i = 0; i < {at % 3 + 1}; i++) a += words[(i + b) & 255] ^ {constant}u;",
+            f"a ^= b + *((uint32_t *)words + (a & 255)) + {constant}u;",
+            f"b = (b << {at % 31 + 1}) | (b >> {64 - at % 31 - 1});",
+        )
+    )

@@ -1,0 +1,130 @@
+"""One guest's run, alone: `python -m bench.run_phase MODE GUEST TRACE [ARGUMENTS]`.
+
+Prints what the run itself took as JSON, without start-up: MODE is `plain` (same engine, machine,
+door and live devices, nothing recorded: the baseline), `record`, `replay`, `bare` (Unicorn without
+the engine), or `blocks` (the same, with translated blocks instead of crossings counted). The
+guest's console goes to /dev/null.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from monitors.vcpu import virtual_cpu
+from replay.devices.console import Console
+from replay.devices.live import LiveSource
+from replay.devices.processor import NOMINAL_TSC_HZ
+from replay.engines.registry import choose_engine, engine_factory
+from replay.machine.ending import Halted
+from replay.machine.interpose import Interposer
+from replay.machine.machine import Machine, boot_machine
+from replay.machine.plan import MachinePlan, header_of
+from replay.player.session import ReplaySession
+from replay.recorder.session import record
+from traces.reader import open_trace
+
+MEM_BYTES = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What a run took: seconds of processor and of wall time, and its crossings."""
+
+    cpu_s: float
+    wall_s: float
+    events: int
+
+
+def boot(guest: Path, arguments: str) -> tuple[Machine, LiveSource]:
+    """A machine that runs ``guest`` and live devices for it, as solo5-record makes them."""
+    cpu = virtual_cpu("westmere")
+    plan = MachinePlan(
+        guest=guest.read_bytes(),
+        guest_name=guest.name,
+        mem_size=MEM_BYTES,
+        tsc_hz=NOMINAL_TSC_HZ,
+        cpu=cpu,
+        command_line=arguments.encode(),
+    )
+    console = Console(os.open(os.devnull, os.O_WRONLY))
+    machine = boot_machine(plan, engine_factory(choose_engine("auto"))())
+    return machine, LiveSource(cpu, NOMINAL_TSC_HZ, console=console)
+
+
+def run_plain(guest: Path, arguments: str) -> Phase:
+    """The guest, with nothing written down."""
+    interposer = Interposer(*boot(guest, arguments))
+    return _timed(lambda: (interposer.run(), interposer.events))
+
+
+def run_record(guest: Path, arguments: str, trace: Path) -> Phase:
+    """The guest, recorded into ``trace``, until the trace is complete."""
+    machine, source = boot(guest, arguments)
+    name = choose_engine("auto")
+    header = header_of(machine.plan, machine.image, engine=name, created_by="bench")
+
+    def run() -> tuple[object, int]:
+        recorded = record(machine, source, trace, header)
+        return recorded.ending, recorded.events
+
+    return _timed(run)
+
+
+def run_replay(trace: Path) -> Phase:
+    """The guest again, with every crossing verified."""
+    session = ReplaySession(open_trace(trace), engine_factory(choose_engine("auto"))())
+
+    def run() -> tuple[object, int]:
+        replayed = session.run()
+        return replayed.ending, replayed.position.event
+
+    return _timed(run)
+
+
+def run_bare(guest: Path, *, count_blocks: bool) -> Phase:
+    """The guest under nothing but Unicorn."""
+    from bench.bare import BareRun
+
+    bare = BareRun(guest, MEM_BYTES, count_blocks=count_blocks)
+
+    def run() -> tuple[object, int]:
+        bare.run()
+        return Halted(0), bare.blocks
+
+    return _timed(run)
+
+
+def _timed(run: Callable[[], tuple[object, int]]) -> Phase:
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
+    ending, events = run()
+    phase = Phase(time.process_time() - cpu_s, time.perf_counter() - wall_s, events)
+    assert ending == Halted(0, ending.cookie if isinstance(ending, Halted) else b""), ending
+    return phase
+
+
+def main() -> None:
+    """Run one phase as the command line says."""
+    mode, guest, trace, *arguments = sys.argv[1:]
+    text = " ".join(arguments)
+    match mode:
+        case "plain":
+            phase = run_plain(Path(guest), text)
+        case "record":
+            phase = run_record(Path(guest), text, Path(trace))
+        case "replay":
+            phase = run_replay(Path(trace))
+        case "bare" | "blocks":
+            phase = run_bare(Path(guest), count_blocks=mode == "blocks")
+        case _:
+            raise SystemExit(f"no such mode: {mode}")
+    print(json.dumps(asdict(phase)))
+
+
+if __name__ == "__main__":
+    main()
