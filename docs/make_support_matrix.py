@@ -1,0 +1,37 @@
+"""Writes docs/support-matrix.md from a run of the conformance suite.
+
+python docs/make_support_matrix.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+class Writer:
+    """A pytest plugin that writes the page when the suite has run."""
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Refuses results that are not those of every trial."""
+        from tests.conformance.matrix import MATRIX_RESULTS, PAGE, render
+
+        results = session.config.stash[MATRIX_RESULTS]
+        if not results.is_complete():
+            raise pytest.UsageError("the suite has not run to its end; nothing was written")
+        PAGE.write_text(render(results), encoding="utf-8")
+
+
+def main() -> int:
+    """The suite's exit status."""
+    suite = ROOT / "tests" / "conformance" / "test_programs.py"
+    return int(pytest.main(["-q", "--rootdir", str(ROOT), str(suite)], plugins=[Writer()]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
