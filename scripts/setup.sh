@@ -25,6 +25,11 @@ need() {
     exit 1
 }
 
+# want: as need, but without it only some tests are skipped.
+want() {
+    (need "$@") || say "going on without: tests on real networks will be skipped"
+}
+
 find_python() {
     for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
         if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -46,6 +51,9 @@ python=$(find_python)
 need "'$python' -c 'import venv, ensurepip'" python3-venv "Python's venv module"
 need 'command -v gcc || command -v clang' 'gcc libc6-dev' "a C compiler, for guests and for the fast engine callbacks"
 need 'command -v ld && command -v objcopy' binutils "the linker, for guests"
+want 'command -v ip' iproute2 "namespaces and TAP interfaces, for tests on real networks"
+want 'command -v ping' iputils-ping "ping, for tests on real networks"
+want 'command -v curl' curl "curl, for tests on real networks"
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 say "installing Python packages into .venv"
