@@ -1,46 +1,67 @@
-"""Block devices on image files."""
+"""Block devices on image files and block special files."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
 from monitors.calls.net import IoStatus
+from replay.devices.locking import lock_for_reading, lock_for_writing
 from replay.machine.errors import DeviceFailure
 
 DEFAULT_BLOCK_SIZE = 512
 _OK, _EINVAL = 0, 2
 _LENGTH_MAX = (1 << 63) - 1
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY)
+
+
+class BlockStore(Protocol):
+    """What stands behind a block device; ``capacity_bytes`` never changes.
+
+    ``read`` gives all bytes asked for and ``write`` takes all bytes given, both inside the
+    capacity; a host that cannot is a ``DeviceFailure``.
+    """
+
+    @property
+    def capacity_bytes(self) -> int: ...
+
+    @property
+    def block_size(self) -> int: ...
+
+    def read(self, offset: int, length: int) -> bytes: ...
+
+    def write(self, offset: int, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class BlockImage:
-    """One image, open for reading and writing; ``capacity_bytes`` is its size when opened."""
+    """One image, open and locked; ``capacity_bytes`` is its size when opened.
 
-    def __init__(self, path: Path, block_size: int = DEFAULT_BLOCK_SIZE) -> None:
+    A ``read_only`` one shares its lock with others and never calls ``write``.
+    """
+
+    def __init__(
+        self, path: Path, block_size: int = DEFAULT_BLOCK_SIZE, *, read_only: bool = False
+    ) -> None:
         self.path = path
         self.block_size = block_size
+        self._fd = _open(path, read_only=read_only)
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise DeviceFailure(f"cannot open {path}: {error.strerror}") from error
-        self.capacity_bytes = os.lseek(self._fd, 0, os.SEEK_END)
-        self._check_capacity()
-
-    def _check_capacity(self) -> None:
-        if self.capacity_bytes % self.block_size:
-            raise DeviceFailure(f"{self.path}: Backing storage size must be block aligned")
-        if self.capacity_bytes < self.block_size:
-            raise DeviceFailure(f"{self.path}: Backing storage must hold at least one block")
-
-    def holds(self, offset: int, length: int) -> bool:
-        """Whether a transfer lies inside the device."""
-        capacity = self.capacity_bytes
-        return length <= _LENGTH_MAX and offset < capacity and offset + length <= capacity
+            lock = lock_for_reading if read_only else lock_for_writing
+            lock(self._fd, path)
+            self.capacity_bytes = _capacity(self._fd, path, block_size)
+        except DeviceFailure:
+            self.close()
+            raise
 
     def read(self, offset: int, length: int) -> bytes:
-        """All bytes asked for; a host error or a short read is a ``DeviceFailure``."""
+        """See ``BlockStore``."""
         try:
             data = os.pread(self._fd, length, offset)
         except OSError as error:
@@ -50,7 +71,7 @@ class BlockImage:
         return data
 
     def write(self, offset: int, data: bytes) -> None:
-        """All bytes given; a host error or a short write is a ``DeviceFailure``."""
+        """See ``BlockStore``."""
         try:
             written = os.pwrite(self._fd, data, offset)
         except OSError as error:
@@ -58,24 +79,63 @@ class BlockImage:
         if written != len(data):
             raise DeviceFailure(f"cannot write all of {len(data)} bytes to {self.path}")
 
+    def close(self) -> None:
+        """Close the file, which gives up the lock."""
+        os.close(self._fd)
+
+
+def _open(path: Path, *, read_only: bool) -> int:
+    # Without O_NONBLOCK a pipe would wait for its other end.
+    access = os.O_RDONLY if read_only else os.O_RDWR
+    try:
+        return os.open(path, access | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        what = f"cannot open {path}: {error.strerror}"
+        if not read_only:
+            what = f"cannot open {path} for reading and writing: {error.strerror}"
+        if not read_only and error.errno in _UNWRITABLE:
+            what += "; for an image that must not change there is --block-overlay"
+        raise DeviceFailure(what) from error
+
+
+def _capacity(fd: int, path: Path, block_size: int) -> int:
+    """The size of a file or block special file in bytes, whole blocks and one at least."""
+    mode = os.fstat(fd).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        raise DeviceFailure(f"{path} is neither a file nor a block device")
+    capacity = os.lseek(fd, 0, os.SEEK_END)
+    if capacity % block_size:
+        raise DeviceFailure(
+            f"{path}: Backing storage size must be block aligned: {capacity} bytes are not a "
+            f"multiple of {block_size}"
+        )
+    if capacity < block_size:
+        raise DeviceFailure(f"{path}: Backing storage must hold at least one block: it is empty")
+    return capacity
+
 
 class BlockDevices:
     """All block devices of a guest, by handle."""
 
-    def __init__(self, images: Mapping[int, BlockImage]) -> None:
-        self._images = images
+    def __init__(self, stores: Mapping[int, BlockStore]) -> None:
+        self._stores = stores
 
     def read(self, call: BlockRead) -> BlockData:
         """Data, or EINVAL for a wrong handle or range."""
-        image = self._images.get(call.handle)
-        if image is None or not image.holds(call.offset, call.length):
+        store = self._stores.get(call.handle)
+        if store is None or not _holds(store, call.offset, call.length):
             return BlockData(_EINVAL, b"")
-        return BlockData(_OK, image.read(call.offset, call.length))
+        return BlockData(_OK, store.read(call.offset, call.length))
 
     def write(self, call: BlockWrite) -> IoStatus:
         """OK, or EINVAL for a wrong handle or range."""
-        image = self._images.get(call.handle)
-        if image is None or not image.holds(call.offset, len(call.data)):
+        store = self._stores.get(call.handle)
+        if store is None or not _holds(store, call.offset, len(call.data)):
             return IoStatus(_EINVAL)
-        image.write(call.offset, call.data)
+        store.write(call.offset, call.data)
         return IoStatus(_OK)
+
+
+def _holds(store: BlockStore, offset: int, length: int) -> bool:
+    capacity = store.capacity_bytes
+    return length <= _LENGTH_MAX and offset < capacity and offset + length <= capacity

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from monitors.vcpu import VirtualCpu
-
 from monitors.calls import Call, Result
 from monitors.calls.block import BlockRead, BlockWrite
 from monitors.calls.clock import MonotonicClock, WallClock
@@ -15,13 +13,15 @@ from monitors.calls.lifecycle import DONE, Done, Halt, Misuse
 from monitors.calls.net import NetRead, NetWrite
 from monitors.calls.poll import Poll
 from monitors.calls.traps import Cpuid, RandomWord, ReadTsc, ReadTscp
-from replay.devices.block import BlockDevices, BlockImage
+from monitors.vcpu import VirtualCpu
+from replay.devices.block import BlockDevices, BlockStore
 from replay.devices.clock import read_monotonic_clock, read_wall_clock
 from replay.devices.console import Console
 from replay.devices.entropy import read_random_word
 from replay.devices.net import NetDevices
 from replay.devices.poll import Poller
 from replay.devices.processor import CycleCounter, ProcessorIdentity
+from replay.devices.tap import Interface
 
 Handler = Callable[[Any], Result]
 
@@ -34,12 +34,12 @@ class LiveSource:
         cpu: VirtualCpu,
         tsc_hz: int,
         *,
-        images: Mapping[int, BlockImage] | None = None,
-        interfaces: Mapping[int, int] | None = None,
+        stores: Mapping[int, BlockStore] | None = None,
+        interfaces: Mapping[int, Interface] | None = None,
         console: Console | None = None,
         stop_fd: int | None = None,
     ) -> None:
-        block, net = BlockDevices(images or {}), NetDevices(interfaces or {})
+        block, net = BlockDevices(stores or {}), NetDevices(interfaces or {})
         counter = CycleCounter(tsc_hz)
         self._handlers: dict[type[Call], Handler] = {
             WallClock: read_wall_clock,

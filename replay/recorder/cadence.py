@@ -28,7 +28,9 @@ class DigestCadence:
             self.take(index)
 
     def take(self, index: int) -> None:
-        """Write the digest of the state after crossing ``index``."""
+        """Write the digest of the state after crossing ``index``, if the trace has that one."""
+        if index >= self._writer.event_count:
+            return
         digest = machine_digest(self._machine)
         self._writer.digest(index, digest.registers, digest.memory)
         self._due = index + self._every

@@ -15,7 +15,8 @@ from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine
 from replay.machine.ports import Observer, Source
 from replay.recorder.cadence import DigestCadence
-from replay.recorder.source import Recording
+from replay.recorder.source import LossReport, Recording, ignore_loss
+from traces.errors import TraceWriteError
 from traces.header import Header
 from traces.summary import Outcome, Summary
 from traces.writer import TraceWriter
@@ -23,11 +24,15 @@ from traces.writer import TraceWriter
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a recording goes to disk: at least every ``flush_interval_s`` by ``clock`` (both in
-    seconds), which is the most that a killed recorder can lose; ``None``: by size alone."""
+    """How a recording goes to disk: at least every ``flush_interval_s`` by ``clock`` (both in
+    seconds), which is the most that a killed recorder can lose; ``None``: by size alone.
+
+    ``on_loss`` is told when the trace cannot be written any more, while the guest goes on.
+    """
 
     flush_interval_s: float | None
     clock: Callable[[], float]
+    on_loss: LossReport = ignore_loss
 
 
 LIVE_PACE = Pace(0.05, time.monotonic)
@@ -37,11 +42,15 @@ REPRODUCIBLE_PACE = Pace(None, lambda: 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of a recording; ``failure`` is what cut it short, if anything did."""
+    """What came of a recording; ``failure`` is what cut the run short, if anything did.
+
+    ``loss`` is why the trace ends before the run did; ``events`` counts all crossings of the run.
+    """
 
     ending: Ending | None
     failure: DeviceFailure | NotReproducible | None
     events: int
+    loss: TraceWriteError | None = None
 
 
 def record(
@@ -55,21 +64,32 @@ def record(
 ) -> Recorded:
     """Run ``machine`` to its end with every crossing written to a new trace at ``path``.
 
-    Raises ``traces.errors.TraceError`` when the trace cannot be written; what has been written
-    until then stays readable.
+    Raises ``traces.errors.TraceError`` when there is no place for a trace at all. A trace that
+    cannot be continued stays readable as far as it goes (``Recorded.loss``).
     """
     guest = machine.plan.guest if header.guest.embedded else None
     with TraceWriter(
         path, header, guest, flush_interval_s=pace.flush_interval_s, clock=pace.clock
     ) as writer:
-        recording = Recording(source, writer)
+        recording = Recording(source, writer, pace.on_loss)
         cadence = DigestCadence(machine, writer)
         interposer = Interposer(machine, recording, (cadence, *observers))
         ending, failure = _run(interposer)
         if isinstance(ending, Halted | Misused):
             cadence.take(interposer.events - 1)
-        writer.finish(_summary(ending, failure, recording.console_bytes))
-    return Recorded(ending, failure, interposer.events)
+        loss = recording.loss or _finish(
+            writer, _summary(ending, failure, recording.console_bytes), pace.on_loss
+        )
+    return Recorded(ending, failure, interposer.events, loss)
+
+
+def _finish(writer: TraceWriter, summary: Summary, on_loss: LossReport) -> TraceWriteError | None:
+    try:
+        writer.finish(summary)
+    except TraceWriteError as error:
+        on_loss(error)
+        return error
+    return None
 
 
 def _run(

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from monitors.manifest import AttachedBlock, AttachedNet
-from replay.devices.block import BlockImage
+from replay.devices.block import BlockImage, BlockStore
 from replay.devices.console import Console
 from replay.devices.live import LiveSource
+from replay.devices.tap import Interface
 from replay.machine.ending import Ending
 from replay.machine.machine import Machine
 from replay.machine.plan import MachinePlan
@@ -63,8 +64,8 @@ def live_source(
 ) -> Iterator[LiveSource]:
     """Image files of zeros, and sockets in which the case's frames wait already."""
     with ExitStack() as stack:
-        images: dict[int, BlockImage] = {}
-        interfaces: dict[int, int] = {}
+        images: dict[int, BlockStore] = {}
+        interfaces: dict[int, Interface] = {}
         for device in plan.attachments:
             match device:
                 case AttachedBlock():
@@ -79,13 +80,13 @@ def live_source(
                         stack.enter_context(each)
                     for frame in case.nets[device.name].received:
                         wire.send(frame)
-                    interfaces[device.handle] = guests.fileno()
+                    interfaces[device.handle] = Interface(device.name, guests.fileno(), device.mtu)
                     wires.append(wire)
         with (folder / "console").open("wb") as console:
             yield LiveSource(
                 plan.cpu,
                 plan.tsc_hz,
-                images=images,
+                stores=images,
                 interfaces=interfaces,
                 console=Console(console.fileno()),
             )
