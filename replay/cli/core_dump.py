@@ -33,10 +33,17 @@ def dump_core_into(folder: Path, machine: Machine, cookie: bytes) -> None:
 
 
 def dump_core(program: str, path: Path, machine: Machine, cookie: bytes) -> None:
-    """Make a core file (mode 0600) that must not exist yet, and say so; raises OSError."""
+    """Make a core file (mode 0600) that must not exist yet, and say so.
+
+    Raises OSError, and leaves no half a file behind.
+    """
     from replay.export.core import write_core
 
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        pages = write_core(file, machine, cookie)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            pages = write_core(file, machine, cookie)
+    except OSError:
+        path.unlink()
+        raise
     say(program, f"{pages.written} of {pages.total} pages of memory are in use; core in {path}")

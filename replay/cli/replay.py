@@ -18,7 +18,7 @@ from replay.version import VERSION
 
 if TYPE_CHECKING:
     from replay.cli.stopping import Stopper
-    from replay.machine.ending import Halted, Misused
+    from replay.machine.ending import Ending, Halted, Misused
     from replay.machine.position import Position
     from replay.player.session import Changes, Replayed, ReplaySession
     from traces.reader import Trace
@@ -34,6 +34,8 @@ examples:
       only the verdict, for CI
   solo5-replay app.mp --until 42
       stop just before event 42; `--until 42+1017`: and 1017 instructions after event 41
+  solo5-replay app.mp --until 42 --core core && gdb app.hvt core
+      the memory and registers there, for gdb
   solo5-replay app.mp --guest fixed.hvt
       where would a changed guest have done something else?
 
@@ -159,10 +161,21 @@ class _Replay:
         except (Divergence, StateDivergence) as error:
             again = [_PROGRAM, *_without_until(self._words)]
             say(_PROGRAM, divergence_report(error, session, bytes(self._console.kept), again))
+            self._dump_core(session)
             return ReplayStatus.DIVERGED
         if self._arguments.verbose:
             say(_PROGRAM, f"replayed in {time.perf_counter() - started:.3f} s")
+        self._dump_core(session, replayed.ending)
         return self._status(session, replayed, stopper)
+
+    def _dump_core(self, session: ReplaySession, ending: Ending | None = None) -> None:
+        if self._arguments.core is None:
+            return
+        from replay.cli.core_dump import dump_core
+        from replay.machine.ending import Halted
+
+        cookie = ending.cookie if isinstance(ending, Halted) else b""
+        dump_core(_PROGRAM, self._arguments.core, session.machine, cookie)
 
     def _status(self, session: ReplaySession, replayed: Replayed, stopper: Stopper) -> int:
         from replay.machine.ending import Halted, Misused, Stopped
@@ -239,6 +252,15 @@ def _position(text: str) -> Position:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if os.path.lexists(path):
+        raise argparse.ArgumentTypeError(f"{text} exists, and nothing is overwritten")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    return path
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -262,6 +284,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check", action="store_true", help="print the verdict alone, for CI")
     parser.add_argument(
         "--until", type=_position, metavar="POS", help="stop at EVENT or EVENT+INSTRUCTIONS"
+    )
+    parser.add_argument(
+        "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
     parser.add_argument("--engine", default="auto", metavar="NAME", help="auto or unicorn")

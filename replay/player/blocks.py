@@ -20,8 +20,11 @@ class KnownBlocks:
         self._files: defaultdict[int, BinaryIO] = defaultdict(_nameless_file)
 
     def learn(self, handle: int, offset: int, data: bytes) -> None:
-        """Bytes that a read or a write has shown."""
-        os.pwrite(self._files[handle].fileno(), data, offset)
+        """Bytes that a read or a write has shown; raises OSError where there is no room."""
+        fd, rest, at = self._files[handle].fileno(), memoryview(data), offset
+        while rest:
+            written = os.pwrite(fd, rest, at)
+            rest, at = rest[written:], at + written
         self._known[handle].learn(offset, len(data))
 
     def written(self, call: BlockWrite) -> None:
