@@ -30,7 +30,8 @@ class Finished:
 
 
 class LiveRun:
-    """A running ``solo5-record``. Use it as a context: it does not outlive it."""
+    """A running ``solo5-record``, or another command as ``recorder``. Use it as a context: the
+    process does not outlive it."""
 
     def __init__(
         self,
@@ -38,6 +39,8 @@ class LiveRun:
         guest: Path,
         taps: Mapping[str, str],
         arguments: Sequence[str] = (),
+        *,
+        recorder: Sequence[str] = (),
     ) -> None:
         self.trace = guest.with_suffix(f".{namespace.name}.mp")
         devices = [f"--net:{name}={tap}" for name, tap in taps.items()]
@@ -46,7 +49,13 @@ class LiveRun:
         self._errors = self.trace.with_suffix(".stderr").open("w+b")
         self._process = namespace.run(
             subprocess.Popen,
-            [_program("record"), "-o", self.trace, *devices, "--", guest, *arguments],
+            [
+                *(recorder or (_program("record"),)),
+                *("-o", self.trace),
+                *devices,
+                *("--", guest),
+                *arguments,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -98,7 +107,7 @@ class LiveRun:
         return self._errors.read().decode()
 
 
-def replay(trace: Path, nowhere: Namespace) -> Finished:
+def replay(trace: Path, nowhere: Namespace, timeout_s: float = _REPLAY_TIMEOUT_S) -> Finished:
     """Check a trace in a namespace that has no interface at all."""
     started_s = time.monotonic()
     done = nowhere.run(
@@ -107,7 +116,7 @@ def replay(trace: Path, nowhere: Namespace) -> Finished:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_REPLAY_TIMEOUT_S,
+        timeout=timeout_s,
     )
     return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - started_s)
 
