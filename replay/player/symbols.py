@@ -5,13 +5,15 @@ Everything is looked up when it is asked for: most replays never need any of it.
 
 from __future__ import annotations
 
-import contextlib
 import io
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
+
+from replay.player.debug_lines import SourceLines, check_sections
 
 _RSP, _RETURN_ADDRESS = 7, 16
 _DWARF_REGISTERS = {
@@ -26,7 +28,11 @@ _DWARF_REGISTERS = {
     **{number: f"r{number}" for number in range(8, 16)},
     16: "rip",
 }
+_ADDRESS_MASK = (1 << 64) - 1
 _FRAMES_MAX = 32
+_SYMBOLS_MAX = 1 << 20
+_FRAME_BYTES_MAX = 64 << 10
+"""Of one function's call frame information, each byte of which can stand for a row."""
 
 ReadWord = Callable[[int], int | None]
 """Reads the 8-byte word at a guest address; None where there is no memory."""
@@ -52,12 +58,10 @@ class Symbols:
     """The names in one guest's ELF file; an unreadable file simply has none."""
 
     def __init__(self, elf: bytes) -> None:
-        from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
 
-        self._elf: Any = None
-        with contextlib.suppress(ELFError, ValueError):
-            self._elf = ELFFile(io.BytesIO(elf))
+        self._elf: Any = elf
+        self._elf = self._guarded(lambda _: ELFFile(io.BytesIO(elf)))
 
     def place(self, address: int) -> Place:
         """The function and source line of an instruction."""
@@ -88,28 +92,20 @@ class Symbols:
 
     @cached_property
     def _functions(self) -> list[tuple[int, str, int]]:
-        table = self._guarded(lambda elf: elf.get_section_by_name(".symtab"))
-        if table is None:
-            return []
-        return sorted(
-            (symbol["st_value"], symbol.name, symbol["st_size"])
-            for symbol in table.iter_symbols()
-            if symbol["st_info"]["type"] == "STT_FUNC"
-        )
+        return self._guarded(_function_symbols) or []
 
     def _line(self, address: int) -> tuple[str, int]:
-        index = bisect_right(self._lines, (address, "\U0010ffff", 0)) - 1
-        if index < 0:
-            return "", 0
-        _, file, line = self._lines[index]
-        return file, line
+        lines = self._lines
+        found = None if lines is None else self._guarded(lambda _: lines.at(address))
+        return found or ("", 0)
 
     @cached_property
-    def _lines(self) -> list[tuple[int, str, int]]:
-        return self._guarded(_line_table) or []
+    def _lines(self) -> SourceLines | None:
+        found: SourceLines | None = self._guarded(SourceLines)
+        return found
 
     @cached_property
-    def _frames(self) -> list[Any]:
+    def _frames(self) -> list[tuple[int, int, Any]]:
         return self._guarded(_frame_descriptions) or []
 
     def _guarded(self, look_up: Callable[..., Any]) -> Any:
@@ -118,7 +114,7 @@ class Symbols:
             return None
         try:
             return look_up(self._elf)
-        except Exception:
+        except Exception:  # a general parser fails in every way there is on a hostile file
             return None
 
     def _caller(
@@ -128,7 +124,7 @@ class Symbols:
         row = self._unwind_row(pc)
         if row is None or row["cfa"].reg not in state:
             return None
-        cfa = state[row["cfa"].reg] + row["cfa"].offset
+        cfa = (state[row["cfa"].reg] + row["cfa"].offset) & _ADDRESS_MASK
         caller = {**state, _RSP: cfa}
         for number, rule in row.items():
             if number in _DWARF_REGISTERS and rule.type == "OFFSET":
@@ -139,43 +135,42 @@ class Symbols:
         return caller if caller[_RETURN_ADDRESS] != state[_RETURN_ADDRESS] else None
 
     def _unwind_row(self, pc: int) -> Mapping[Any, Any] | None:
-        for entry in self._frames:
-            start = entry.header["initial_location"]
-            if start <= pc < start + entry.header["address_range"]:
-                rows = self._guarded(lambda _, entry=entry: entry.get_decoded().table) or []
-                fitting = [row for row in rows if row["pc"] <= pc]
-                return fitting[-1] if fitting and fitting[-1]["cfa"].reg is not None else None
-        return None
+        index = bisect_right(self._frames, pc, key=itemgetter(0)) - 1
+        if index < 0:
+            return None
+        start, size, entry = self._frames[index]
+        if pc >= start + size or entry["length"] + entry.cie["length"] > _FRAME_BYTES_MAX:
+            return None
+        rows = self._guarded(lambda _: entry.get_decoded().table) or []
+        fitting = [row for row in rows if row["pc"] <= pc]
+        return fitting[-1] if fitting and fitting[-1]["cfa"].reg is not None else None
 
 
-def _line_table(elf: Any) -> list[tuple[int, str, int]]:
-    dwarf = elf.get_dwarf_info()
-    lines = []
-    for unit in dwarf.iter_CUs():
-        program = dwarf.line_program_for_CU(unit)
-        if program is None:
-            continue
-        files = program.header["file_entry"]
-        first = 0 if program.header["version"] >= 5 else 1
-        for entry in program.get_entries():
-            state = entry.state
-            if state is None:
-                continue
-            if state.end_sequence:
-                lines.append((state.address, "", 0))
-            elif 0 <= state.file - first < len(files):
-                name = files[state.file - first].name.decode("utf-8", "replace")
-                lines.append((state.address, name, state.line))
-    return sorted(lines)
+def _function_symbols(elf: Any) -> list[tuple[int, str, int]]:
+    table = elf.get_section_by_name(".symtab")
+    if table is None or table.num_symbols() > _SYMBOLS_MAX:
+        return []
+    return sorted(
+        (symbol["st_value"], symbol.name, symbol["st_size"])
+        for symbol in table.iter_symbols()
+        if symbol["st_info"]["type"] == "STT_FUNC"
+    )
 
 
-def _frame_descriptions(elf: Any) -> list[Any]:
+def _frame_descriptions(elf: Any) -> list[tuple[int, int, Any]]:
+    """Start, size and description of each function that has one, in order."""
     from elftools.dwarf.callframe import FDE
 
-    dwarf = elf.get_dwarf_info()
+    check_sections(elf)
+    dwarf = elf.get_dwarf_info(follow_links=False)
     entries: list[Any] = []
     if dwarf.has_CFI():
         entries += dwarf.CFI_entries()
     if dwarf.has_EH_CFI():
         entries += dwarf.EH_CFI_entries()
-    return [entry for entry in entries if isinstance(entry, FDE)]
+    found = [
+        (entry.header["initial_location"], entry.header["address_range"], entry)
+        for entry in entries
+        if isinstance(entry, FDE)
+    ]
+    return sorted(found, key=itemgetter(0))
