@@ -8,6 +8,7 @@ Linux's does not (`xnor`, `rnox`, `wnox`); the conformance suite runs those gues
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from collections.abc import Callable
@@ -157,11 +158,9 @@ def test_mft_maxdevices(tender: Tender) -> None:
 
 
 def test_too_many_entries(tender: Tender) -> None:
-    devices = [f'{{"name": "storage{n}", "type": "BLOCK_BASIC"}}' for n in range(1, 65)]
+    devices = [{"name": f"storage{n}", "type": "BLOCK_BASIC"} for n in range(1, 65)]
     source = tender.folder / "manifest.json"
-    source.write_text(
-        '{"type": "solo5.manifest", "version": 1, "devices": [%s]}' % ", ".join(devices)
-    )
+    source.write_text(json.dumps({"type": "solo5.manifest", "version": 1, "devices": devices}))
     done = tender.run("solo5-elftool", "gen-manifest", source, "/dev/null")
     assert done.status == 1
     assert "too many entries, maximum 63" in done.output
