@@ -24,11 +24,13 @@ from traces.events import (
     RecordedEvent,
     RecordedResult,
 )
-from traces.fields import INPUTS_OF, OUTPUTS_OF, RESULT_FROM
+from traces.fields import INPUTS_OF, OUTPUTS_OF, RESULT_FROM, RULE_OF
 from traces.limits import U64_MAX
 from traces.packing import new_packer
 from traces.tags import DELTA_TAGS, SPEC_OF, SPECS, EventSpec, FieldKind, FieldSpec
-from traces.values import check_fields
+from traces.values import field_checker
+
+_CHECK = {spec.tag: field_checker(spec.fields) for spec in SPECS.values()}
 
 
 def describe(call: Call) -> CallRecord:
@@ -54,7 +56,11 @@ class EventEncoder:
     def __init__(self) -> None:
         self._pack = new_packer()
         self._encoders: dict[type[Call], Callable[[Any, Any], bytes]] = {
-            **dict.fromkeys(SPEC_OF, self._encode_other),
+            **{
+                kind: _plain_encoder(spec, self._pack)
+                for kind, spec in SPEC_OF.items()
+                if spec.tag not in DELTA_TAGS
+            },
             WallClock: self._encode_wall,
             MonotonicClock: self._encode_monotonic,
             ReadTsc: self._encode_tsc,
@@ -99,21 +105,19 @@ class EventEncoder:
         self._special_cycles = cycles
         return data
 
-    def _encode_other(self, call: Call, result: RecordedResult) -> bytes:
-        kind = type(call)
-        spec = SPEC_OF[kind]
-        array = [spec.tag, *INPUTS_OF[kind](call), *OUTPUTS_OF[kind](result)]
-        reason = check_fields(spec.fields, array) or _impossible(spec, array)
+
+def _plain_encoder(spec: EventSpec, pack: Callable[[object], bytes]) -> Callable[[Any, Any], bytes]:
+    """Encodes one kind of crossing, of which nothing is stored as a difference."""
+    tag, check, rule = spec.tag, _CHECK[spec.tag], RULE_OF.get(spec.tag)
+    inputs, outputs = INPUTS_OF[spec.call], OUTPUTS_OF[spec.call]
+
+    def encode(call: Any, result: Any) -> bytes:
+        array = [tag, *inputs(call), *outputs(result)]
+        reason = check(array) or (rule(array) if rule else "")
         assert not reason, f"{call!r} cannot have the result {result!r}: {reason}"
-        return self._pack(array)
+        return pack(array)
 
-
-def _impossible(spec: EventSpec, array: list[Any]) -> str:
-    try:
-        RESULT_FROM[spec.tag](array)
-    except BadEvent as error:
-        return error.what
-    return ""
+    return encode
 
 
 class EventDecoder:
@@ -151,7 +155,7 @@ class EventDecoder:
         """The event of ``array`` as a value; BadEvent when a field breaks the format's rules."""
         spec = _spec_of(array)
         fields = cast("list[Any]", array)
-        reason = check_fields(spec.fields, fields)
+        reason = _CHECK[spec.tag](fields)
         if reason:
             raise BadEvent(f"{spec.call.__name__}: {reason}")
         result = self._result(spec.tag, fields)
@@ -233,7 +237,7 @@ class EventDecoder:
         inputs = INPUTS_OF[kind](call)
         if array[1 : 1 + len(inputs)] != [*inputs]:
             return None
-        reason = check_fields(spec.fields, array)
+        reason = _CHECK[spec.tag](array)
         if reason:
             raise BadEvent(f"{kind.__name__}: {reason}")
         return RESULT_FROM[spec.tag](array)

@@ -74,29 +74,54 @@ OUTPUTS_OF: Mapping[type[Call], Callable[[Any], Fields]] = {
 _STATUSES = tuple(IoStatus(status) for status in range(4))
 
 
-def _block_data(array: Sequence[Any]) -> BlockData | KnownData:
+def _block_data_rule(array: Sequence[Any]) -> str:
     length, status, data = array[3:6]
     if data is None:
-        if status != 0:
-            raise BadEvent(f"block data is known, but the status is {status}")
-        return KNOWN
-    if len(data) != (length if status == 0 else 0):
-        raise BadEvent(f"{len(data)} bytes of block data for {length} with status {status}")
-    return BlockData(status, data)
+        return f"block data is known, but the status is {status}" if status else ""
+    if len(data) != (0 if status else length):
+        return f"{len(data)} bytes of block data for {length} with status {status}"
+    return ""
+
+
+def _net_frame_rule(array: Sequence[Any]) -> str:
+    length, status, data = array[2:5]
+    if len(data) > (0 if status else length):
+        return f"{len(data)} bytes of frame for {length} with status {status}"
+    return ""
+
+
+def _random_rule(array: Sequence[Any]) -> str:
+    bits, value = array[2:4]
+    return f"a random value of {value:#x} has more than {bits} bits" if value >> bits else ""
+
+
+RULE_OF: Mapping[int, Callable[[Sequence[Any]], str]] = {
+    tags.BLOCK_READ: _block_data_rule,
+    tags.NET_READ: _net_frame_rule,
+    tags.RANDOM_WORD: _random_rule,
+}
+"""What is wrong between the fields of a tag, each of which has been checked; nothing if empty."""
+
+
+def _obey(array: Sequence[Any]) -> None:
+    reason = RULE_OF[array[0]](array)
+    if reason:
+        raise BadEvent(reason)
+
+
+def _block_data(array: Sequence[Any]) -> BlockData | KnownData:
+    _obey(array)
+    return KNOWN if array[5] is None else BlockData(array[4], array[5])
 
 
 def _net_frame(array: Sequence[Any]) -> NetFrame:
-    length, status, data = array[2:5]
-    if len(data) > (length if status == 0 else 0):
-        raise BadEvent(f"{len(data)} bytes of frame for {length} with status {status}")
-    return NetFrame(status, data)
+    _obey(array)
+    return NetFrame(array[3], array[4])
 
 
 def _random(array: Sequence[Any]) -> RandomReading:
-    bits, value = array[2:4]
-    if value >> bits:
-        raise BadEvent(f"a random value of {value:#x} has more than {bits} bits")
-    return RandomReading(value)
+    _obey(array)
+    return RandomReading(array[3])
 
 
 RESULT_FROM: Mapping[int, Callable[[Sequence[Any]], RecordedResult]] = {

@@ -27,14 +27,20 @@ _ALLOWS: Mapping[FieldKind, Callable[[Any], bool]] = {
 }
 
 
-def check_fields(fields: Sequence[FieldSpec], array: Sequence[object]) -> str:
-    """What is wrong with the fields behind the tag of ``array``, or nothing.
+def field_checker(fields: Sequence[FieldSpec]) -> Callable[[Sequence[object]], str]:
+    """A function that says what is wrong with the fields behind the tag of an array, or nothing.
 
     Further fields at the end belong to a later minor version and are not looked at.
     """
-    if len(array) <= len(fields):
-        return f"{len(fields)} fields expected, {len(array) - 1} found"
-    for slot, field in enumerate(fields, start=1):
-        if not _ALLOWS[field.kind](array[slot]):
-            return f"{field.name} is not {field.kind.value}"
-    return ""
+    count = len(fields)
+    slots = tuple((slot, _ALLOWS[field.kind], field) for slot, field in enumerate(fields, start=1))
+
+    def check(array: Sequence[object]) -> str:
+        if len(array) <= count:
+            return f"{count} fields expected, {len(array) - 1} found"
+        for slot, allows, field in slots:
+            if not allows(array[slot]):
+                return f"{field.name} is not {field.kind.value}"
+        return ""
+
+    return check
