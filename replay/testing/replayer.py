@@ -107,6 +107,7 @@ class ReplayerProcess:
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
         )
+        self._stderr: str | None = None
 
     @property
     def pid(self) -> int:
@@ -136,14 +137,16 @@ class ReplayerProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.poll() is None:
+        if self._stderr is None:
             self._process.kill()
-        self._process.communicate()
+            self._stderr = self._process.communicate()[1].decode()
 
     def _ask(self, question: bytes, timeout_s: float) -> bytes:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
+        if self._stderr is not None:
+            raise self._failure("has ended")
         try:
             process.stdin.write(question)
             process.stdin.flush()
@@ -156,9 +159,8 @@ class ReplayerProcess:
         return answer
 
     def _failure(self, what: str) -> ReplayerFailed:
-        self._process.kill()
-        _, stderr = self._process.communicate()
-        return ReplayerFailed(f"the replaying process {what}: {stderr.decode()}")
+        self.close()
+        return ReplayerFailed(f"the replaying process {what}: {self._stderr}")
 
 
 def main() -> int:
