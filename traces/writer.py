@@ -66,6 +66,7 @@ class TraceWriter:
         self._lock = threading.Lock()
         self._io_lock = threading.Lock()
         self._encoder = EventEncoder()
+        self._encode = self._encoder.encode
         self._pack = new_packer()
         self._pending = bytearray()
         self._pending_first = 0
@@ -102,22 +103,17 @@ class TraceWriter:
         with self._lock:
             if self._failure is not None:
                 raise self._refusal(self._failure)
-            data = self._encoder.encode(call, result)
+            data = self._encode(call, result)
             pending = self._pending
-            if pending and len(pending) + len(data) > BLOCK_BYTES:
-                self._cut()
-                data = self._encoder.encode(call, result)
-            if len(data) <= EVENT_BYTES_MAX:
+            if pending and len(pending) + len(data) <= BLOCK_BYTES:
                 pending += data
                 self.event_count += 1
-            first = self.event_count == self._pending_first + 1
-            if first:
-                self._oldest_s = self._clock()
-        if len(data) > EVENT_BYTES_MAX:
+                return
+            too_large = not self._begin_block(call, result, data)
+        if too_large:
             raise self._give_up(_too_large(len(data)))
-        if self._cut_blocks:
-            self._write_out()
-        if first and self._flusher is not None:
+        self._write_out()
+        if self._flusher is not None:
             self._flusher.notify()
 
     def digest(self, event: int, registers: bytes, memory: bytes = b"") -> None:
@@ -189,6 +185,19 @@ class TraceWriter:
         except TraceWriteError:
             self._sink.discard()
             raise
+
+    def _begin_block(self, call: Call, result: RecordedResult, data: bytes) -> bool:
+        """Take ``data`` as the first event of a block; false if no block can hold it. The lock is
+        held."""
+        if self._pending:
+            self._cut()
+            data = self._encode(call, result)
+        if len(data) > EVENT_BYTES_MAX:
+            return False
+        self._pending += data
+        self.event_count += 1
+        self._oldest_s = self._clock()
+        return True
 
     def _cut(self) -> None:
         """Turn what is pending into blocks; the lock is held."""
