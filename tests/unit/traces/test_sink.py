@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
@@ -13,16 +14,18 @@ from traces.errors import TraceExists, TraceWriteError
 from traces.sink import FileSink, ObjectSink, open_sink
 
 
-@pytest.fixture
-def small_files() -> Iterator[int]:
-    """Files may have 1000 bytes; what is beyond fails as a full disk does."""
-    size = 1000
+@contextlib.contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """What is written beyond ``size`` bytes fails as on a full disk; so would pytest's own output,
+    which is why this is no fixture."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    yield size
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_writes_append_and_count(tmp_path: Path) -> None:
@@ -49,10 +52,10 @@ def test_what_cannot_be_created_is_typed(tmp_path: Path, name: str) -> None:
         FileSink(f"{tmp_path}/{name}")
 
 
-def test_full_disk_leaves_the_last_whole_write(tmp_path: Path, small_files: int) -> None:
+def test_full_disk_leaves_the_last_whole_write(tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "a.mp")
     sink.write(b"x" * 600)
-    with pytest.raises(TraceWriteError, match="stays valid"):
+    with files_end_at(1000), pytest.raises(TraceWriteError, match="stays valid"):
         sink.write(b"y" * 600)
     assert sink.size_bytes == 600
     assert (tmp_path / "a.mp").read_bytes() == b"x" * 600
