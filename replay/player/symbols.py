@@ -125,14 +125,16 @@ class Symbols:
         if row is None or row["cfa"].reg not in state:
             return None
         cfa = (state[row["cfa"].reg] + row["cfa"].offset) & _ADDRESS_MASK
-        caller = {**state, _RSP: cfa}
+        if cfa <= state[_RSP]:
+            return None  # a caller's frame is above; anything else could go round in circles
+        caller = {**state, _RSP: cfa, _RETURN_ADDRESS: 0}
         for number, rule in row.items():
             if number in _DWARF_REGISTERS and rule.type == "OFFSET":
                 word = read_word(cfa + rule.arg)
                 if word is None:
                     return None
                 caller[number] = word
-        return caller if caller[_RETURN_ADDRESS] != state[_RETURN_ADDRESS] else None
+        return caller
 
     def _unwind_row(self, pc: int) -> Mapping[Any, Any] | None:
         index = bisect_right(self._frames, pc, key=itemgetter(0)) - 1
