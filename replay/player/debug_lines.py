@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 SECTION_BYTES_MAX = 64 << 20
@@ -22,7 +23,6 @@ _UNLISTED_UNITS_MAX = 4096
 _UNLISTED_LINE_BYTES_MAX = 4 << 20
 _ARANGES_HEADER = struct.Struct("<IHIBB")
 _ARANGES_PAIR = struct.Struct("<QQ")
-_LAST_NAME = "\U0010ffff"
 
 Row = tuple[int, str, int]
 """From this address on: file and line; an empty file ends a sequence."""
@@ -45,10 +45,10 @@ class SourceLines:
             start, size, unit = self._ranges[index]
             if address < start + size:
                 if unit not in self._tables:
-                    self._tables[unit] = sorted(self._rows(self._dwarf.get_CU_at(unit)))
+                    self._tables[unit] = _in_order(self._rows(self._dwarf.get_CU_at(unit)))
                 return _row_at(self._tables[unit], address)
         if self._unlisted is None:
-            self._unlisted = sorted(self._rows_of_unlisted())
+            self._unlisted = _in_order(self._rows_of_unlisted())
         return _row_at(self._unlisted, address)
 
     def _rows_of_unlisted(self) -> Iterator[Row]:
@@ -94,8 +94,13 @@ def _line_bytes(program: Any) -> int:
     return 0 if program is None else program.program_end_offset - program.program_start_offset
 
 
+def _in_order(rows: Iterable[Row]) -> list[Row]:
+    """By address; of rows at one address the last counts, but no end of what stands before."""
+    return sorted(rows, key=lambda row: (row[0], row[1] != ""))
+
+
 def _row_at(table: list[Row], address: int) -> tuple[str, int]:
-    index = bisect_right(table, (address, _LAST_NAME, 0)) - 1
+    index = bisect_right(table, address, key=itemgetter(0)) - 1
     return table[index][1:] if index >= 0 else ("", 0)
 
 
