@@ -1,0 +1,97 @@
+"""Recordings of real guests under the scripted source, for the tests of what works with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from monitors.elf import read_image
+from replay.engines.ports import Engine
+from replay.engines.registry import choose_engine, engine_factory
+from replay.machine.machine import Machine, boot_machine
+from replay.machine.plan import MachinePlan, header_of
+from replay.machine.ports import Observer, Source
+from replay.recorder.session import REPRODUCIBLE_PACE, Pace, Recorded, record
+from replay.testing.cases import GuestShelf, case_plan, scripted_world
+from replay.toolchain.programs import BlockCase, Case, NetCase, find_program
+
+TARGET = "hvt"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A trace, what was booted, and what came of it."""
+
+    path: Path
+    plan: MachinePlan
+    recorded: Recorded
+
+
+def new_engine() -> Engine:
+    """The engine that this host offers first."""
+    return engine_factory(choose_engine("auto"))()
+
+
+class Recorder:
+    """Records programs into ``folder``; every recording is a new file."""
+
+    def __init__(self, folder: Path, shelf: GuestShelf) -> None:
+        self._folder = folder
+        self._shelf = shelf
+        self._numbers = count()
+
+    def guest(self, program: str) -> bytes:
+        """A program's whole ELF file; the test is skipped where there is no compiler."""
+        if shutil.which("gcc") is None:
+            pytest.skip("gcc is not installed: apt-get install gcc binutils")
+        return self._shelf.guest(find_program(program), TARGET)
+
+    def plan(self, program: str, *args: str, blocks: int = 0, nets: int = 0) -> MachinePlan:
+        """What to boot; ``blocks`` and ``nets`` count the program's devices of each kind."""
+        case = _case(args, blocks, nets)
+        return case_plan(case, self.guest(program), f"{program}.{TARGET}")[0]
+
+    def machine(self, plan: MachinePlan) -> Machine:
+        """A machine booted for ``plan``."""
+        return boot_machine(plan, new_engine())
+
+    def record(
+        self,
+        program: str,
+        *args: str,
+        source: Source | None = None,
+        embed: bool = True,
+        pace: Pace = REPRODUCIBLE_PACE,
+        observers: Sequence[Observer] = (),
+        changed: dict[str, object] | None = None,
+    ) -> Recording:
+        """A run to its end; ``changed`` fields of the plan take other values."""
+        plan = replace(self.plan(program, *args), **(changed or {}))  # type: ignore[arg-type]
+        machine = self.machine(plan)
+        image = read_image(plan.guest, name=plan.guest_name)
+        header = header_of(plan, image, engine="auto", created_by="a test", embed=embed)
+        path = self._folder / f"{next(self._numbers)}.mp"
+        world = source or scripted_world(_case(args, 0, 0), plan)
+        try:
+            recorded = record(machine, world, path, header, pace=pace, observers=observers)
+        finally:
+            machine.close()
+        return Recording(path, plan, recorded)
+
+
+def _case(args: tuple[str, ...], blocks: int, nets: int) -> Case:
+    return Case(
+        name="a run",
+        args=args,
+        status=0,
+        expected="",
+        blocks={"storage": BlockCase(1 << 20)} if blocks else {},
+        nets={
+            f"service{number}": NetCase(bytes((2, 0, 0, 0, 0, number))) for number in range(nets)
+        },
+    )
