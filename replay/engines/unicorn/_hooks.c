@@ -5,6 +5,9 @@
  *
  * Unicorn still calls an inline hook once after a stop was asked for: `reason` guards every entry.
  */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +42,11 @@ struct state {
     int (*emu_stop)(void *uc);
     int (*reg_read)(void *uc, int id, void *value);
     int64_t cr3_id;
+    int64_t flags_id;
+    uint64_t hooked_at;    /* the last instruction that a counting hook was called for, */
+    uint64_t hooked_flags; /* and RFLAGS before it */
+    int (*emu_start)(void *uc, uint64_t begin, uint64_t end, uint64_t timeout, size_t count);
+    uint64_t crashed; /* the signal that ended Unicorn; it must not be used again */
 };
 
 /* uc_tb of unicorn.h: what an UC_HOOK_EDGE_GENERATED callback is told about a block. */
@@ -186,6 +194,9 @@ void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
     }
     s->count++;
     s->last_counted = address;
+    /* A fault in an instruction with a hook spoils the lazily computed flags. */
+    s->hooked_at = address;
+    s->reg_read(uc, (int)s->flags_id, &s->hooked_flags);
 }
 
 void s5_exception(void *uc, uint32_t vector, struct state *s)
@@ -213,4 +224,54 @@ bool s5_memory(void *uc, int type, uint64_t address, int size, int64_t value, st
         s->detail = (uint64_t)type;
     }
     return false;
+}
+
+/*
+ * Unicorn aborts, or reads where nothing is, on some code that a guest can contrive, and no hook runs
+ * before it is translated. Such a signal ends the emulation and not the process; the instance is lost.
+ */
+static const int fatal_signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+#define FATAL_SIGNALS (sizeof fatal_signals / sizeof fatal_signals[0])
+static struct sigaction previous[FATAL_SIGNALS];
+static _Thread_local sigjmp_buf way_out;
+static _Thread_local volatile sig_atomic_t is_emulating;
+
+static void on_fatal_signal(int number)
+{
+    if (is_emulating) {
+        is_emulating = 0;
+        siglongjmp(way_out, number);
+    }
+    /* Not ours: as if nobody had caught it. A fault occurs again on return. */
+    for (size_t i = 0; i < FATAL_SIGNALS; i++)
+        if (fatal_signals[i] == number)
+            sigaction(number, &previous[i], NULL);
+    if (number == SIGABRT)
+        raise(number);
+}
+
+/* Once in a process, before the first s5_start. */
+void s5_catch_crashes(void)
+{
+    struct sigaction action = {.sa_handler = on_fatal_signal, .sa_flags = SA_NODEFER};
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < FATAL_SIGNALS; i++)
+        sigaction(fatal_signals[i], &action, &previous[i]);
+}
+
+/* uc_emu_start, but a crash only sets `crashed`. */
+int s5_start(void *uc, uint64_t pc, struct state *s)
+{
+    int error = 0;
+    int number = sigsetjmp(way_out, 0);
+
+    if (number != 0) {
+        s->crashed = (uint64_t)number;
+        return -1;
+    }
+    is_emulating = 1;
+    error = s->emu_start(uc, pc, 0, 0, 0);
+    is_emulating = 0;
+    return error;
 }

@@ -11,12 +11,14 @@ import enum
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 from replay.engines.ram import GuestRam
 from replay.engines.sites import may_hold_site
+from replay.engines.unicorn import registers
 
 VETTED_SLOTS = 1 << 15
 NOWHERE = 1 << 63
@@ -64,6 +66,11 @@ class State(ctypes.Structure):
         ("emu_stop", ctypes.c_void_p),
         ("reg_read", ctypes.c_void_p),
         ("cr3_id", ctypes.c_int64),
+        ("flags_id", ctypes.c_int64),
+        ("hooked_at", ctypes.c_uint64),
+        ("hooked_flags", ctypes.c_uint64),
+        ("emu_start", ctypes.c_void_p),
+        ("crashed", ctypes.c_uint64),
     )
 
 
@@ -77,9 +84,20 @@ class TranslatedBlock(ctypes.Structure):
     )
 
 
+_EMU_START = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_uint64,
+    ctypes.c_uint64,
+    ctypes.c_uint64,
+    ctypes.c_size_t,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Addresses for ``uc_hook_add``, and the function that remembers a vetted block."""
+    """Addresses for ``uc_hook_add``, the function that remembers a vetted block, and the one that
+    starts Unicorn: ``start(handle, pc, state)`` returns its error number."""
 
     compiled: bool
     site: Any
@@ -89,10 +107,11 @@ class Callbacks:
     exception: Any
     invalid: Any
     memory: Any
+    start: Any
     mark_vetted: Callable[[int, int], None]
 
 
-def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any, cr3_id: int) -> State:
+def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any) -> State:
     """A note pad for one engine. ``code_pages`` is a ctypes array of one byte a page, which the
     caller keeps alive as long as the state."""
     state = State()
@@ -102,8 +121,10 @@ def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any, cr3_id: int
     state.vetted = (_Vetted * VETTED_SLOTS)()
     state.emu_stop = ctypes.cast(unicorn_library.uc_emu_stop, ctypes.c_void_p)
     state.reg_read = ctypes.cast(unicorn_library.uc_reg_read, ctypes.c_void_p)
-    state.cr3_id = cr3_id
-    state.passed_site = state.passed_entry = state.flat_cr3 = NOWHERE
+    state.emu_start = ctypes.cast(unicorn_library.uc_emu_start, ctypes.c_void_p)
+    state.cr3_id = registers.CR3_ID
+    state.flags_id = registers.UNICORN_ID["rflags"]
+    state.passed_site = state.passed_entry = state.flat_cr3 = state.hooked_at = NOWHERE
     return state
 
 
@@ -125,10 +146,21 @@ def make_callbacks(state: State, unicorn_library: Any) -> Callbacks:
         exception=library.s5_exception,
         invalid=library.s5_invalid,
         memory=library.s5_memory,
+        start=_start_function(library),
         mark_vetted=lambda pc, size: mark(pointer, pc, size),
     )
 
 
+@cache
+def _start_function(library: Any) -> Any:
+    """``s5_start``, which survives a crash of Unicorn; the process is made ready for that."""
+    library.s5_catch_crashes()
+    start = library.s5_start
+    start.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p)
+    return start
+
+
+@cache
 def _compiled_library() -> ctypes.CDLL | None:
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_hooks{suffix}")
@@ -153,6 +185,7 @@ class _PythonCallbacks:
 
     def __init__(self, state: State, unicorn_library: Any) -> None:
         self._state = state
+        self._emu_start = _EMU_START(("uc_emu_start", unicorn_library))
         self._emu_stop = unicorn_library.uc_emu_stop
         self._reg_read = unicorn_library.uc_reg_read
         self._vetted: dict[tuple[int, int], bytes] = {}
@@ -173,8 +206,12 @@ class _PythonCallbacks:
             exception=ctypes.CFUNCTYPE(None, pointer, u32, pointer)(self._exception),
             invalid=ctypes.CFUNCTYPE(ctypes.c_bool, pointer, pointer)(self._invalid),
             memory=memory(self._memory),
+            start=self._start,
             mark_vetted=self._mark_vetted,
         )
+
+    def _start(self, uc: Any, pc: int, _state: Any) -> int:
+        return int(self._emu_start(uc, pc, 0, 0, 0))
 
     def _stop(self, uc: int, reason: Reason) -> None:
         self._state.reason = reason
@@ -235,7 +272,10 @@ class _PythonCallbacks:
             self._stop(uc, Reason.TARGET)
             return
         state.count += 1
-        state.last_counted = address
+        state.last_counted = state.hooked_at = address
+        flags = ctypes.c_uint64()
+        self._reg_read(ctypes.c_void_p(uc), state.flags_id, ctypes.byref(flags))
+        state.hooked_flags = flags.value
 
     def _exception(self, uc: int, vector: int, _user: int) -> None:
         if self._state.reason == Reason.NONE:

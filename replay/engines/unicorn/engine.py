@@ -41,6 +41,7 @@ from replay.engines.unicorn.vetting import Vetting
 
 _UD = 6
 _IA32_TSC = 0x10
+_STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
 _U32_MAX = (1 << 32) - 1
 _U64_MAX = (1 << 64) - 1
 
@@ -63,10 +64,10 @@ class UnicornEngine:
         """See ``Engine.map``."""
         self._ram = ram
         self._memory = EngineMemory(self._instance, ram, protections)
-        self._state = make_state(
-            ram, self._memory.watched_pages, self._instance.library, registers.CR3_ID
-        )
-        self._callbacks = make_callbacks(self._state, self._instance.library)
+        library = self._instance.library
+        self._state = make_state(ram, self._memory.watched_pages, library)
+        self._callbacks = make_callbacks(self._state, library)
+        self._instance.use(self._callbacks, self._state)
         self._vetting = Vetting(self._instance, self._memory, self._state, self._callbacks)
         self._exceptions = ExceptionUnit(self._instance, self._memory)
         self._control = ControlUnit(self._instance, self._memory)
@@ -159,7 +160,7 @@ class UnicornEngine:
     def _other_stop(self, reason: int, error: int) -> Exit | None:
         match reason:
             case Reason.EXCEPTION:
-                return self._deliver(self._exceptions.raised(self._state.detail))
+                return self._exception()
             case Reason.INVALID:
                 return self._invalid_instruction()
             case Reason.MEMORY:
@@ -170,6 +171,15 @@ class UnicornEngine:
         if error and not self._interrupt_requested:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
         return None
+
+    def _exception(self) -> TripleFault | None:
+        state = self._state
+        raised = self._exceptions.raised(state.detail)
+        if state.hooked_at == self._pc and not raised.software:
+            # Unicorn computes wrong flags when an instruction with a hook faults.
+            flags = self._instance.get("rflags") & ~_STATUS_FLAGS
+            self._instance.set("rflags", flags | state.hooked_flags & _STATUS_FLAGS)
+        return self._deliver(raised)
 
     def _invalid_instruction(self) -> TripleFault | None:
         """What Unicorn cannot decode it leaves out of the block, and so out of what was vetted: a
@@ -208,7 +218,7 @@ class UnicornEngine:
             if self._state.count >= self._state.target:
                 return TargetReached()
         if site is None:
-            self._state.passed_site = address
+            self._pass(address)
             return None
         return self._at_site(site)
 
@@ -239,8 +249,14 @@ class UnicornEngine:
             return self._deliver(raised)
         if site.text.startswith("mov cr3"):
             self._vetting.distrust_tables()
-        self._state.passed_site = site.address
+        self._pass(site.address)
         return None
+
+    def _pass(self, address: int) -> None:
+        """Let Unicorn execute the instruction at which it has been stopped."""
+        state = self._state
+        state.passed_site = state.hooked_at = address
+        state.hooked_flags = self._instance.get("rflags")
 
     def _read_msr(self, site: Site) -> Exit | None:
         if self._instance.get("rcx") & _U32_MAX == _IA32_TSC:
@@ -275,7 +291,8 @@ class UnicornEngine:
         )
 
     def _withdraw_passes(self) -> None:
-        self._state.passed_site = self._state.passed_entry = NOWHERE
+        state = self._state
+        state.passed_site = state.passed_entry = state.hooked_at = NOWHERE
 
     # ---- counting
 
@@ -287,9 +304,10 @@ class UnicornEngine:
 
     def _stop_counting(self) -> None:
         if self._count_hook is not None:
-            self._instance.unhook(self._count_hook)
+            self._instance.unhook([self._count_hook])
+            self._exceptions.forget_previous()
         self._count_hook = None
-        self._instance.uc.ctl_flush_tb()
+        self._withdraw_passes()
 
     def _uncount(self) -> None:
         """Take back the instruction at hand, which has been begun and not executed."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import unicorn
@@ -13,19 +15,12 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from replay.engines.errors import EngineFailure
 from replay.engines.unicorn import registers
+from replay.engines.unicorn.callbacks import Callbacks, State
 
 # Unicorn takes 1 GiB by default, which a guest that keeps changing its code would fill up.
 _TRANSLATIONS_BYTES = 128 << 20
 _U64_MAX = (1 << 64) - 1
-
-_emu_start = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_uint64,
-    ctypes.c_uint64,
-    ctypes.c_uint64,
-    ctypes.c_size_t,
-)(("uc_emu_start", uclib))
+_NO_PAGE_TABLES = 0xFF_FFFF_F000  # the last page that 40 bits of physical address reach
 
 
 class Instance:
@@ -47,12 +42,28 @@ class Instance:
         self._value = (ctypes.c_uint64 * 2)()  # Unicorn takes as much of it as a register has
         self._value_pointer = ctypes.byref(self._value)
 
+    def use(self, callbacks: Callbacks, state: State) -> None:
+        """Start with these callbacks and this note pad from now on."""
+        self._start, self._state = callbacks.start, state
+        self._state_pointer = ctypes.byref(state)
+
     def start(self, pc: int) -> int:
         """Emulate from ``pc`` to the next stop; returns Unicorn's error number."""
-        error: int = _emu_start(self._handle, pc, 0, 0, 0)
+        error: int = self._start(self._handle, pc, self._state_pointer)
+        if self._state.crashed:
+            self._give_up(pc)
         uclib.uc_reg_read(self._handle, registers.RIP_ID, self._value_pointer)
         self.pc = self._value[0]
         return error
+
+    def _give_up(self, pc: int) -> None:
+        """Unicorn is in no state to be closed; the operating system has to clean up behind it."""
+        self._release.detach()
+        number = signal.Signals(self._state.crashed).name
+        raise EngineFailure(
+            f"Unicorn itself broke down ({number}) on code that the guest reached from {pc:#x}; "
+            "a Solo5 guest has no use for such code: look for stray jumps or damaged code"
+        )
 
     def stop(self) -> None:
         """Ask the emulator to stop; from any thread, even after ``close``."""
@@ -77,7 +88,7 @@ class Instance:
         self._value[1] = value >> 64
         uclib.uc_reg_write(self._handle, registers.UNICORN_ID[name], self._value_pointer)
 
-    def hook(self, kind: int, callback: Any, state: ctypes.Structure, place: int | None) -> int:
+    def hook(self, kind: int, callback: Any, state: State, place: int | None) -> int:
         """``uc_hook_add`` with a raw function, which the binding's own method does not take; for
         the code at ``place``, or everywhere."""
         begin, end = (1, 0) if place is None else (place, place)
@@ -95,6 +106,16 @@ class Instance:
             raise EngineFailure(f"Unicorn refused a hook: {unicorn.UcError(error)}")
         return hook.value
 
-    def unhook(self, hook: int) -> None:
-        """Take a hook away again."""
-        uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
+    def unhook(self, hooks: Iterable[int]) -> None:
+        """Take hooks away again, and forget all translations, which may call them.
+
+        Unicorn looks up where each hook was used through the guest's page tables, and a lookup
+        leaves marks there and in CR2; so it is shown page tables that lie where no memory is.
+        """
+        cr2, cr3 = self.get("cr2"), self.get("cr3")
+        self.set("cr3", _NO_PAGE_TABLES)
+        for hook in hooks:
+            uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
+        self.set("cr3", cr3)
+        self.set("cr2", cr2)
+        self.uc.ctl_flush_tb()

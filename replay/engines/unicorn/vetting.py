@@ -32,7 +32,7 @@ class Vetting:
         self._site_hooks: set[int] = set()
         self._volatile: set[int] = set()
         self._tables: set[int] = set()
-        self._known_starts: dict[int, int | None] = {}
+        self._known_starts: dict[int, int] = {}
         memory.on_change = self.memory_changed
         instance.hook(uc_const.UC_HOOK_EDGE_GENERATED, callbacks.edge, state, None)
 
@@ -120,8 +120,5 @@ class Vetting:
         return bool(fresh)
 
     def _forget_starts(self) -> None:
-        for hook in self._known_starts.values():
-            if hook is not None:
-                self._instance.unhook(hook)
+        self._instance.unhook(self._known_starts.values())
         self._known_starts.clear()
-        self._instance.uc.ctl_flush_tb()
