@@ -71,15 +71,18 @@ def attach_tap(name: str) -> Interface:
 
 
 def adopt_tap(fd: int) -> Interface:
-    """Use a TAP descriptor that this process was started with; raises ``DeviceFailure``."""
+    """Use a TAP descriptor that this process was started with; raises ``DeviceFailure``.
+
+    Whoever opened it has to have said IFF_NO_PI: the kernel does not tell.
+    """
     try:
         answer = fcntl.ioctl(fd, _TUNGETIFF, _IFREQ.pack(b""))
     except OSError as error:
         raise DeviceFailure(f"descriptor {fd} is no TAP interface: {error.strerror}") from error
     padded, flags = _IFREQ_U16.unpack(answer)
-    if flags & (_IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR) != _IFF_TAP | _IFF_NO_PI:
+    if flags & (_IFF_TAP | _IFF_VNET_HDR) != _IFF_TAP:
         raise DeviceFailure(
-            f"descriptor {fd} does not carry plain Ethernet frames (IFF_TAP | IFF_NO_PI)"
+            f"descriptor {fd} does not carry plain Ethernet frames; open it with IFF_TAP | IFF_NO_PI"
         )
     encoded = padded.split(b"\0", 1)[0]
     name = os.fsdecode(encoded)

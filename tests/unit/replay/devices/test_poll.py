@@ -1,0 +1,117 @@
+"""Waiting: who is ready, for how long, and what ends it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from monitors.calls.poll import Poll, PollResult
+from replay.devices import poll
+from replay.devices.poll import Poller
+from replay.devices.tap import Interface
+from replay.machine.errors import DeviceFailure, WaitInterrupted
+
+MS = 1_000_000
+LONG = 60_000 * MS
+
+
+class Wires:
+    """Far ends by handle, and the interfaces at the near ends."""
+
+    def __init__(self, stack: ExitStack, handles: tuple[int, ...]) -> None:
+        self.far: dict[int, socket.socket] = {}
+        self.near: dict[int, socket.socket] = {}
+        self.interfaces: dict[int, Interface] = {}
+        for handle in handles:
+            far, near = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.far[handle] = stack.enter_context(far)
+            self.near[handle] = stack.enter_context(near)
+            self.interfaces[handle] = Interface(f"tap{handle}", near.fileno(), 1500)
+
+
+@pytest.fixture
+def wires() -> Iterator[Wires]:
+    with ExitStack() as stack:
+        yield Wires(stack, (1, 2, 63))
+
+
+@pytest.fixture
+def stop() -> Iterator[tuple[socket.socket, socket.socket]]:
+    asking, asked = socket.socketpair()
+    with asking, asked:
+        yield asking, asked
+
+
+def test_the_ready_set_has_a_bit_for_each_handle(wires: Wires) -> None:
+    poller = Poller(wires.interfaces)
+    wires.far[1].send(b"frame")
+    assert poller.wait(Poll(LONG)) == PollResult(1 << 1)
+    wires.far[63].send(b"frame")
+    assert poller.wait(Poll(LONG)) == PollResult(1 << 1 | 1 << 63)
+
+
+def test_ready_for_as_long_as_there_are_frames(wires: Wires) -> None:
+    poller = Poller(wires.interfaces)
+    for _ in range(2):
+        wires.far[2].send(b"frame")
+    for ready in (4, 4, 4):
+        assert poller.wait(Poll(LONG)).ready_set == ready
+    for left in (4, 0):
+        wires.near[2].recv(100)
+        assert poller.wait(Poll(0)).ready_set == left
+
+
+@pytest.mark.parametrize("timeout_ns", [0, 1, 300_000, 5 * MS])
+def test_an_empty_wait_lasts_as_long_as_asked(wires: Wires, timeout_ns: int) -> None:
+    """And not a millisecond longer, as the kernel's epoll would have it. The upper bound is that of
+    the best of several, since the host may be busy."""
+    poller = Poller(wires.interfaces)
+    lengths = []
+    for _ in range(9):
+        started = time.monotonic_ns()
+        assert poller.wait(Poll(timeout_ns)) == PollResult(0)
+        lengths.append(time.monotonic_ns() - started)
+    assert timeout_ns <= min(lengths) < timeout_ns + MS // 2
+
+
+def test_no_devices_at_all() -> None:
+    assert Poller({}).wait(Poll(1)) == PollResult(0)
+
+
+def test_a_wait_of_centuries_is_a_sequence_of_shorter_ones(
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(_r: object, _w: object, _x: object, seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            wires.far[1].send(b"frame")
+
+    monkeypatch.setattr(poll.select, "select", sleep)
+    assert Poller(wires.interfaces).wait(Poll((1 << 64) - 1)) == PollResult(2)
+    assert slept == [3600, 3600, 3600]
+
+
+def test_the_operator_ends_any_wait(
+    wires: Wires, stop: tuple[socket.socket, socket.socket]
+) -> None:
+    poller = Poller(wires.interfaces, stop[1].fileno())
+    stop[0].send(b"\0")
+    wires.far[1].send(b"frame")
+    for timeout_ns in (0, LONG):
+        with pytest.raises(WaitInterrupted):
+            poller.wait(Poll(timeout_ns))
+
+
+def test_an_interface_that_has_gone(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    poller = Poller(wires.interfaces)
+    events = [(wires.interfaces[2].fd, select.EPOLLERR | select.EPOLLIN)]
+    monkeypatch.setattr(poller, "_at_once", lambda *_: events)
+    with pytest.raises(DeviceFailure, match="interface tap2 is gone"):
+        poller.wait(Poll(LONG))
