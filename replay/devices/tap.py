@@ -82,7 +82,8 @@ def adopt_tap(fd: int) -> Interface:
     padded, flags = _IFREQ_U16.unpack(answer)
     if flags & (_IFF_TAP | _IFF_VNET_HDR) != _IFF_TAP:
         raise DeviceFailure(
-            f"descriptor {fd} does not carry plain Ethernet frames; open it with IFF_TAP | IFF_NO_PI"
+            f"descriptor {fd} does not carry plain Ethernet frames; open it with "
+            "IFF_TAP | IFF_NO_PI"
         )
     encoded = padded.split(b"\0", 1)[0]
     name = os.fsdecode(encoded)

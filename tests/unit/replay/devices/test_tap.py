@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -72,6 +73,7 @@ def test_frames_come_and_go(namespace: Namespace, tap: str, attached: Keep) -> N
     with pytest.raises(BlockingIOError):
         os.read(interface.fd, 2048)
     namespace.run(send_from_host, tap)
+    assert select.select((interface.fd,), (), (), 10)[0], "no frame came"
     assert os.read(interface.fd, 2048) == FRAME
     assert os.write(interface.fd, FRAME) == len(FRAME)
 
