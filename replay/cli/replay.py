@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "solo5-replay"
 _CONSOLE_KEPT_BYTES = 4096
+_PLACES = ("--until", "--core")
 _LONGEST_S = 1e9  # threads can wait for about 9.2e9 seconds
 _EXAMPLES = """\
 examples:
@@ -159,7 +160,7 @@ class _Replay:
         try:
             replayed = replay_with_progress(session, until, wanted=wanted)
         except (Divergence, StateDivergence) as error:
-            again = [_PROGRAM, *_without_until(self._words)]
+            again = [_PROGRAM, *_without_places(self._words)]
             say(_PROGRAM, divergence_report(error, session, bytes(self._console.kept), again))
             self._dump_core(session)
             return ReplayStatus.DIVERGED
@@ -238,9 +239,16 @@ def _amount(replayed: Replayed) -> str:
     return f"{events} and {counted(replayed.digests_verified, 'state digest')} agree"
 
 
-def _without_until(words: list[str]) -> list[str]:
-    at = words.index("--until") if "--until" in words else len(words)
-    return [word for word in (*words[:at], *words[at + 2 :]) if not word.startswith("--until=")]
+def _without_places(words: list[str]) -> list[str]:
+    """The command line without where to stop and where to put a core file, which exists by now."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in _PLACES:
+            next(rest, None)
+        elif not word.startswith(tuple(f"{option}=" for option in _PLACES)):
+            kept.append(word)
+    return kept
 
 
 def _position(text: str) -> Position:
