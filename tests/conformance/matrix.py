@@ -57,6 +57,17 @@ class MatrixResults:
             outcome[test] = "" if report.passed else _why(report, test)
         return report
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One line for each platform, with all that was left out."""
+        for platform in PLATFORMS:
+            runs = [run for name, run in self.outcomes if name == platform.name]
+            faults = [why for run in runs for why in self.outcomes[platform.name, run].values()]
+            if runs:
+                terminalreporter.write_line(
+                    f"{platform.name}: {len(runs)} cases, {sum(map(bool, faults))} tests of them "
+                    "skipped or failed"
+                )
+
     def is_complete(self) -> bool:
         """Whether every trial has been through every test."""
         return all(self.has_all_of(program.name) for program in all_programs())
@@ -73,7 +84,8 @@ class MatrixResults:
         """One field of the table."""
         reasons: dict[str, list[str]] = defaultdict(list)
         for case in program.cases():
-            for why in self.outcomes[platform.name, f"{program.name}-{case.name}"].values():
+            outcomes = self.outcomes.get((platform.name, f"{program.name}-{case.name}"), {})
+            for why in outcomes.values():
                 if why and case.name not in reasons[why]:
                     reasons[why].append(case.name)
         if not any(reasons.values()):

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from tests.conformance.matrix import COMMAND, PAGE, MatrixResults, render, rows_of
+import pytest
+
+from replay.engines.errors import EngineUnavailable
+from replay.toolchain.programs import all_programs, find_program
+from tests.conformance import platforms
+from tests.conformance.matrix import (
+    COMMAND,
+    PAGE,
+    PROPERTIES,
+    MatrixResults,
+    render,
+    rows_of,
+    runs_of,
+)
+from tests.conformance.platforms import PLATFORMS, Platform, require
+
+FIRST = PLATFORMS[0]
 
 
 def test_the_page_is_not_stale(matrix_results: MatrixResults) -> None:
@@ -15,6 +31,55 @@ def test_the_page_is_not_stale(matrix_results: MatrixResults) -> None:
         return
     committed, ours = rows_of(page), rows_of(render(matrix_results))
     assert committed.keys() == ours.keys(), again
-    for program, row in ours.items():
-        if matrix_results.has_all_of(program):
-            assert committed[program] == row, again
+    assert committed["program"] == ours["program"], again
+    for program in all_programs():
+        if matrix_results.has_all_of(program.name):
+            assert committed[program.name] == ours[program.name], again
+
+
+def all_well() -> MatrixResults:
+    """As after a run in which every test has passed."""
+    results = MatrixResults()
+    for platform in PLATFORMS:
+        for program in all_programs():
+            for run in runs_of(program):
+                results.outcomes[platform.name, run] = dict.fromkeys(PROPERTIES, "")
+    return results
+
+
+def test_a_run_is_complete_when_every_test_was_made() -> None:
+    results = all_well()
+    assert results.is_complete()
+    del results.outcomes[FIRST.name, "hello-hello"][next(iter(PROPERTIES))]
+    assert not results.is_complete()
+    assert not results.has_all_of("hello")
+    assert results.has_all_of("exit")
+
+
+def test_what_did_not_pass_is_in_its_row() -> None:
+    results = all_well()
+    assert results.cell(find_program("exit"), FIRST) == "yes"
+    results.outcomes[FIRST.name, "exit-seven"]["test_engines_agree"] = "no such engine here"
+    results.outcomes[FIRST.name, "exit-300"]["test_engines_agree"] = "no such engine here"
+    results.outcomes[FIRST.name, "exit-256"]["test_runs_as_it_should"] = "fails"
+    cell = results.cell(find_program("exit"), FIRST)
+    assert cell == "seven, 300: no such engine here; 256: fails"
+    assert f"| {cell} |" in rows_of(render(results))["exit"]
+    assert rows_of(render(results)).keys() == {"program", "---"} | {p.name for p in all_programs()}
+
+
+def test_what_a_platform_has_not_is_skipped_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = Platform("hvt on nothing", "hvt", "nothing")
+    with pytest.raises(pytest.skip.Exception, match=r"hvt on nothing: .*no such engine"):
+        require(absent)
+    unbuilt = Platform("hvt on half", "hvt", FIRST.engine, needs="replay.engines._missing")
+    with pytest.raises(pytest.skip.Exception, match="is not built here"):
+        require(unbuilt)
+    monkeypatch.setattr(platforms, "UNSUPPORTED", {(FIRST.name, "fpu"): "no such registers"})
+    with pytest.raises(pytest.skip.Exception, match="no such registers"):
+        require(FIRST, "fpu")
+    with pytest.raises(pytest.skip.Exception, match="has not the ability EngineUnavailable"):
+        require(FIRST, "hello", EngineUnavailable)
+    require(FIRST, "hello")

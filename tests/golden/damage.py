@@ -33,10 +33,12 @@ from traces.framing import BlockEncoder
 from traces.reader import Trace, open_trace
 from traces.salvage import salvage
 
-HANG_S = 20
 REPLAY_EVERY = 5
-COLLECT_EVERY = 50
-"""Copies; so that the memory measured is that of a few replays and not of the garbage of all."""
+SALVAGE_EVERY = 16
+BATCH = 100
+BATCH_MAX_S = 60
+"""Garbage is collected after each batch of copies, so that the memory measured is that of a few
+replays; and the process ends itself when a batch takes longer, since then one copy hangs."""
 
 FLIPS_BEFORE_EVENTS = 1000
 FLIPS_BEHIND = 2000
@@ -177,14 +179,14 @@ def main(whole: Path, how: str) -> None:
         path = Path(folder) / "damaged.mp"
         path.touch()
         for number, (name, copy) in enumerate(HOW[how](data, events_at)):
-            if number % COLLECT_EVERY == 0:
+            if number % BATCH == 0:
                 gc.collect()
+                faulthandler.dump_traceback_later(BATCH_MAX_S, exit=True)
             _overwrite(path, copy)
-            faulthandler.dump_traceback_later(HANG_S, exit=True)
             begun = time.perf_counter()
             try:
                 outcomes[judge.outcome(path)] += 1
-                if number % 4 == 0:
+                if number % SALVAGE_EVERY == 0:
                     check_salvage(path)
             except Exception as error:  # whatever it is, it is the finding
                 broken.append(f"{name}: {type(error).__name__}: {error}")
