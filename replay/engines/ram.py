@@ -9,6 +9,7 @@ import ctypes
 import errno
 import mmap
 import os
+import weakref
 from collections.abc import Iterator
 
 PAGE_BYTES = 4096
@@ -20,6 +21,7 @@ class GuestRam:
     def __init__(self, size: int) -> None:
         self.size = size
         self.fd = os.memfd_create("solo5-guest", os.MFD_CLOEXEC)
+        self._close_fd = weakref.finalize(self, os.close, self.fd)
         os.ftruncate(self.fd, size)
         self._map = mmap.mmap(self.fd, size)
         self.view = memoryview(self._map)
@@ -44,8 +46,9 @@ class GuestRam:
             yield start, position
 
     def close(self) -> None:
-        """Give the memory back."""
-        del self._anchor
-        self.view.release()
-        self._map.close()
-        os.close(self.fd)
+        """Give the memory back; once is enough, and twice does no harm."""
+        if self._close_fd.alive:
+            del self._anchor
+            self.view.release()
+            self._map.close()
+            self._close_fd()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from monitors.calls import Call
+from monitors.errors import BadAnswer
 from replay.engines.ports import Engine
 from replay.machine.ending import Ending, Reached
 from replay.machine.interpose import Interposer
@@ -16,6 +17,7 @@ from replay.machine.position import Position
 from replay.player.errors import BadPosition, GuestNeeded
 from replay.player.source import ConsoleSink, Replaying
 from replay.player.verifier import StateVerifier
+from traces.errors import BadEvent
 from traces.reader import Trace
 from traces.summary import Outcome
 
@@ -90,7 +92,7 @@ class ReplaySession:
             raise BadPosition(f"position {until} is beyond the end: the trace has {last} events")
         if until is None and not self.is_guests_own_ending:
             until = Position(last)
-        ending = self._interposer.run(until.event if until else None)
+        ending = self._run_events(until.event if until else None)
         if until is not None and until.instructions and isinstance(ending, Reached):
             ending = self._run_instructions(until)
         return Replayed(ending, self.position, self._verifier.verified)
@@ -99,6 +101,12 @@ class ReplaySession:
         """Give the machine back."""
         self._source.close()
         self.machine.close()
+
+    def _run_events(self, count: int | None) -> Ending:
+        try:
+            return self._interposer.run(count)
+        except BadAnswer as error:
+            raise BadEvent(str(error), index=self._interposer.events) from error
 
     def _run_instructions(self, until: Position) -> Ending:
         ending = self._interposer.run_instructions(until.instructions)

@@ -13,7 +13,7 @@ from unicorn import unicorn_const as uc_const
 from unicorn import x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
-from replay.engines.errors import EngineFailure
+from replay.engines.errors import EngineFailure, NotReproducible
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import Callbacks, State
 
@@ -59,10 +59,13 @@ class Instance:
     def _give_up(self, pc: int) -> None:
         """Unicorn is in no state to be closed; the operating system has to clean up behind it."""
         self._release.detach()
+        self._start = _fail
         number = signal.Signals(self._state.crashed).name
-        raise EngineFailure(
-            f"Unicorn itself broke down ({number}) on code that the guest reached from {pc:#x}; "
-            "a Solo5 guest has no use for such code: look for stray jumps or damaged code"
+        raise NotReproducible(
+            pc,
+            "(code from here on)",
+            f"Unicorn itself broke down on it ({number})",
+            "a Solo5 guest has no use for such code: look for stray jumps or damaged code",
         )
 
     def stop(self) -> None:
@@ -119,3 +122,8 @@ class Instance:
         self.set("cr3", cr3)
         self.set("cr2", cr2)
         self.uc.ctl_flush_tb()
+
+
+def _fail(_handle: object, _pc: int, _state: object) -> int:
+    """In place of a start that can no longer be dared."""
+    return -1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitors.calls import Call, Result
+from monitors.calls.lifecycle import DONE
 from monitors.errors import GuestRefused
 from replay.machine.ending import Halted, Misused, Reached, Stopped
 from replay.machine.errors import DeviceFailure
@@ -17,9 +18,10 @@ from replay.machine.ports import Observer
 from replay.machine.position import Position
 from replay.player.errors import BadPosition, Divergence, GuestNeeded
 from replay.player.session import Changes, ReplaySession
-from replay.player.source import ConsoleSink
+from replay.player.source import ConsoleSink, Replaying
 from replay.testing.source import ScriptedSource
 from tests.unit.replay.recordings import Recorder, new_engine
+from traces.errors import BadEvent
 from traces.reader import open_trace
 
 
@@ -185,3 +187,14 @@ def test_the_plan_is_that_of_the_header(recorder: Recorder) -> None:
     with session(recording.path) as replay:
         assert replay.machine.plan == replace(recording.plan, attachments=())
         assert replay.machine.ram.size == 8 << 20
+
+
+def test_an_answer_that_does_not_fit_its_call_is_the_traces_fault(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorder.record("time")
+    monkeypatch.setattr(Replaying, "answer", lambda _self, _call: DONE)
+    with session(recording.path) as replay, pytest.raises(BadEvent) as caught:
+        replay.run()
+    assert "Done for" in str(caught.value)
+    assert caught.value.index == replay.position.event
