@@ -46,7 +46,7 @@ class Stopper:
 
     @contextlib.contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:
-        """While inside, a stop request interrupts ``engine``."""
+        """While inside, a stop request interrupts ``engine``; afterwards ``fd`` is closed."""
         previous = [signal.signal(number, self._on_signal) for number in _SIGNALS]
         wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
         thread = threading.Thread(target=self._watch, args=(engine,), daemon=True)
@@ -60,6 +60,8 @@ class Stopper:
                 signal.signal(number, handler)
             self._write.send(b"\0")
             thread.join()
+            self._read.close()
+            self._write.close()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.signal_number is not None:
