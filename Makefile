@@ -1,9 +1,9 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-PYTHON_FILES = monitors traces replay tests bench scripts
+PYTHON_FILES = monitors traces replay tests bench scripts docs
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test lint check bench stress corpus docs clean
+.PHONY: help setup demo test lint check bench stress docs clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | expand -t 10
@@ -33,6 +33,10 @@ bench: setup  ## measure, as ratios in one run; rewrites bench/results.md
 stress: setup  ## long runs that are no tests: kill -9 at random moments, five million events
 	$(BIN)/python tests/stress/kill9.py
 	$(BIN)/python tests/stress/soak.py
+
+docs: setup  ## what is generated in docs/: the support matrix, the screenshot
+	$(BIN)/python docs/make_support_matrix.py
+	$(BIN)/python scripts/screenshot.py
 
 clean:  ## everything that was made
 	rm -rf .venv build *.egg-info replay/engines/unicorn/*.so .mypy_cache .ruff_cache .pytest_cache
