@@ -83,7 +83,7 @@ def _record(options: RecordOptions) -> int:
         say(_PROGRAM, str(error))
         return RecordStatus.REFUSED
     except OSError as error:
-        say(_PROGRAM, f"{error.filename}: {error.strerror}")
+        say(_PROGRAM, f"{error.filename or 'this host'}: {error.strerror}")
         return RecordStatus.REFUSED
     except (EngineError, TraceError) as error:
         say(_PROGRAM, str(error))
