@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("unicorn", "capstone", "elftools", "textual", "rich", "msgpack", "zstandard")
+HEAVY = ("unicorn", "capstone", "elftools", "textual", "rich", "msgpack", "zstandard", "dpkt")
 
 
 def loaded_by(statement: str) -> set[str]:
