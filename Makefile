@@ -10,7 +10,8 @@ help:  ## what can be made
 
 setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 
-.venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c
+.venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c \
+		replay/engines/unicorn/_opcodes.h
 	@./scripts/setup.sh
 
 demo: setup  ## build a guest, record it until it fails, replay the failure

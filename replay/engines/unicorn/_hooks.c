@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "_opcodes.h"
+
 enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET };
 
 #define NOWHERE (UINT64_C(1) << 63) /* not canonical: no instruction can lie there */
@@ -75,36 +77,6 @@ static struct vetted *slot(struct state *s, uint64_t pc)
     return &s->vetted[(pc * 0x9e3779b97f4a7c15ull) >> 49];
 }
 
-/* Second bytes of two-byte opcodes: 01 05 07 20-23 30-35 a2 ae c7. */
-static bool is_suspicious_0f(uint8_t n)
-{
-    return n == 0x01 || n == 0x05 || n == 0x07 || (n >= 0x20 && n <= 0x23) ||
-           (n >= 0x30 && n <= 0x35) || n == 0xa2 || n == 0xae || n == 0xc7;
-}
-
-/* ff /3 and ff /5 with a memory operand: far call and far jump. */
-static bool is_far_transfer(uint8_t modrm)
-{
-    uint8_t operation = modrm >> 3 & 7;
-    return modrm < 0xc0 && (operation == 3 || operation == 5);
-}
-
-/* No false negatives; the same bytes as `_INTERESTING` in sites.py. */
-static bool may_hold_site(const uint8_t *code, uint64_t bytes)
-{
-    for (uint64_t i = 0; i < bytes; i++) {
-        uint8_t b = code[i];
-        if (i + 1 < bytes && ((b == 0x0f && is_suspicious_0f(code[i + 1])) ||
-                              (b == 0xff && is_far_transfer(code[i + 1]))))
-            return true;
-        if (b == 0x62 || (b >= 0x6c && b <= 0x6f) || b == 0xc4 || b == 0xc5 || b == 0xca ||
-            b == 0xcb || b == 0xcf || (b >= 0xe4 && b <= 0xe7) || (b >= 0xec && b <= 0xef) ||
-            b == 0xf4)
-            return true;
-    }
-    return false;
-}
-
 static bool is_flat(void *uc, struct state *s, uint64_t pc, uint64_t bytes)
 {
     uint64_t cr3 = 0;
@@ -118,6 +90,12 @@ uint64_t s5_state_bytes(void)
     return sizeof(struct state);
 }
 
+/* For tests. */
+bool s5_may_hold_site(const uint8_t *code, uint64_t bytes, uint64_t instructions)
+{
+    return may_hold_site(code, bytes, instructions);
+}
+
 /* Remember a block that Python has looked at. */
 void s5_mark_vetted(struct state *s, uint64_t pc, uint64_t bytes)
 {
@@ -129,7 +107,7 @@ void s5_mark_vetted(struct state *s, uint64_t pc, uint64_t bytes)
 }
 
 /* Whether nothing in a block needs Python's look, since it had one or holds nothing suspicious. */
-static bool is_harmless(void *uc, struct state *s, uint64_t pc, uint64_t bytes)
+static bool is_harmless(void *uc, struct state *s, uint64_t pc, uint64_t bytes, uint64_t count)
 {
     if (!is_flat(uc, s, pc, bytes))
         return false;
@@ -139,12 +117,12 @@ static bool is_harmless(void *uc, struct state *s, uint64_t pc, uint64_t bytes)
     struct vetted *entry = slot(s, pc);
     if (entry->pc == pc && entry->fingerprint == fingerprint(code, bytes))
         return true;
-    return !may_hold_site(code, bytes);
+    return !may_hold_site(code, bytes, count);
 }
 
 static void ask_for_vetting(void *uc, struct state *s, uint64_t pc, uint64_t bytes, uint64_t count)
 {
-    if (s->reason != NONE || is_harmless(uc, s, pc, bytes))
+    if (s->reason != NONE || is_harmless(uc, s, pc, bytes, count))
         return;
     s->address = pc;
     s->size = bytes;
