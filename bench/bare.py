@@ -1,7 +1,7 @@
 """Unicorn alone, the baseline for the engine's own share: `bench.run_phase bare` and `blocks`.
 
-The guest starts in the same memory and registers; no block is vetted, no call is answered, and only
-the halt is looked at. That is enough for guests that compute without asking for anything.
+The guest starts with the same memory, protections and registers; no block is vetted, no call is
+answered, only the halt is looked at. That is enough for guests that compute and ask for nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from monitors.hvt.abi import HVT_HYPERCALL_PIO_BASE, Hypercall
 from monitors.ports import BootRequest
 from monitors.registry import monitor_for
 from replay.devices.processor import NOMINAL_TSC_HZ
+from replay.engines.ram import GuestRam
 from replay.engines.unicorn import registers
 
+_TRANSLATIONS_BYTES = 128 << 20  # as the engine has it
+_READ_ONLY = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
 _HALT_PORT = HVT_HYPERCALL_PIO_BASE + Hypercall.HALT
 
 
@@ -31,10 +34,16 @@ class BareRun:
         self.blocks = 0
         self._entry = boot.registers["rip"]
         self._uc = unicorn.Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)
+        self._uc.ctl_set_tcg_buffer_size(_TRANSLATIONS_BYTES)
         self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_WESTMERE)
-        self._uc.mem_map(0, mem_bytes)
+        self._ram = GuestRam(mem_bytes)
+        self._uc.mem_map_ptr(0, mem_bytes, uc_const.UC_PROT_ALL, self._ram.address)
         for segment in boot.segments:
             self._uc.mem_write(segment.gpa, segment.data)
+        for protection in boot.protections:
+            if not protection.writable:
+                size = protection.end - protection.start
+                self._uc.mem_protect(protection.start, size, _READ_ONLY)
         registers.load_boot_state(self._uc, dict(boot.registers))
         self._uc.hook_add(uc_const.UC_HOOK_INSN, self._out, None, 1, 0, x86_const.UC_X86_INS_OUT)
         if count_blocks:

@@ -9,6 +9,7 @@ from replay.toolchain.build import BuildRequest, build_guest
 from replay.toolchain.programs import find_program
 
 _FUNCTIONS_IN_A_FILE = 1000
+_CALLS_IN_A_FUNCTION = 50
 _HEAD = """\
 #include "solo5.h"
 #include <stdint.h>
@@ -36,21 +37,32 @@ def build_wide(functions: int, directory: Path) -> Path:
     draw = random.Random(functions)
     sources = []
     for first in range(0, functions, _FUNCTIONS_IN_A_FILE):
-        numbers = range(first, min(first + _FUNCTIONS_IN_A_FILE, functions))
         path = directory / f"wide{first}.c"
-        path.write_text(_HEAD + "".join(_function(draw, number, first) for number in numbers))
+        path.write_text(_file(draw, range(first, min(first + _FUNCTIONS_IN_A_FILE, functions))))
         sources.append(path)
     main = directory / "wide.c"
-    names = [f"f{number}" for number in range(functions)]
-    declared = "".join(f"extern uint64_t {name}(uint64_t, uint64_t);\n" for name in names)
-    called = "".join(f"    value = {name}(value, value >> 7);\n" for name in names)
-    ending = "    return value == 1;\n}\n"
-    main.write_text(_HEAD + declared + _MAIN + called + ending)
+    firsts = range(0, functions, _FUNCTIONS_IN_A_FILE)
+    declared = "".join(f"uint64_t file{first}(uint64_t);\n" for first in firsts)
+    called = "".join(f"    value = file{first}(value);\n" for first in firsts)
+    main.write_text(f"{_HEAD}{declared}{_MAIN}{called}    return value == 1;\n}}\n")
     manifest = directory / "wide.json"
     manifest.write_text('{"type": "solo5.manifest", "version": 1, "devices": []}')
     return build_guest(
         BuildRequest("hvt", manifest, directory / "wide.hvt", (main, *sources), optimization="1")
     )
+
+
+def _file(draw: random.Random, numbers: range) -> str:
+    """Functions, and short callers of them: compilers are slow with long ones."""
+    text = _HEAD + "".join(_function(draw, number, numbers.start) for number in numbers)
+    callers = []
+    for first in range(numbers.start, numbers.stop, _CALLS_IN_A_FUNCTION):
+        called = range(first, min(first + _CALLS_IN_A_FUNCTION, numbers.stop))
+        calls = "".join(f"    value = f{number}(value, value >> 7);\n" for number in called)
+        text += f"static uint64_t calls{first}(uint64_t value)\n{{\n{calls}    return value;\n}}\n"
+        callers.append(f"    value = calls{first}(value);\n")
+    name = f"uint64_t file{numbers.start}(uint64_t value)"
+    return f"{text}{name};\n{name}\n{{\n{''.join(callers)}    return value;\n}}\n"
 
 
 def _function(draw: random.Random, number: int, first: int) -> str:
