@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from monitors.calls import Call, Result
+from monitors.calls.console import ConsoleWrite
 from monitors.elf import read_image
 from replay.engines.ports import Engine
 from replay.engines.registry import choose_engine, engine_factory
@@ -35,6 +37,18 @@ class Recording:
 def new_engine() -> Engine:
     """The engine that this host offers first."""
     return engine_factory(choose_engine("auto"))()
+
+
+class _Stop:
+    """An observer that stops a machine when the guest has printed ``text``."""
+
+    def __init__(self, machine: Machine, text: bytes) -> None:
+        self._machine = machine
+        self._text = text
+
+    def crossed(self, _index: int, call: Call, _result: Result) -> None:
+        if isinstance(call, ConsoleWrite) and self._text in call.data:
+            self._machine.engine.interrupt()
 
 
 class Recorder:
@@ -69,16 +83,19 @@ class Recorder:
         pace: Pace = REPRODUCIBLE_PACE,
         observers: Sequence[Observer] = (),
         changed: dict[str, object] | None = None,
+        stop_at: bytes | None = None,
     ) -> Recording:
-        """A run to its end; ``changed`` fields of the plan take other values."""
+        """A run to its end, or until the guest has printed ``stop_at``; ``changed`` fields of the
+        plan take other values."""
         plan = replace(self.plan(program, *args), **(changed or {}))  # type: ignore[arg-type]
         machine = self.machine(plan)
         image = read_image(plan.guest, name=plan.guest_name)
         header = header_of(plan, image, engine="auto", created_by="a test", embed=embed)
         path = self._folder / f"{next(self._numbers)}.mp"
         world = source or scripted_world(_case(args, 0, 0), plan)
+        watchers = observers if stop_at is None else (*observers, _Stop(machine, stop_at))
         try:
-            recorded = record(machine, world, path, header, pace=pace, observers=observers)
+            recorded = record(machine, world, path, header, pace=pace, observers=watchers)
         finally:
             machine.close()
         return Recording(path, plan, recorded)

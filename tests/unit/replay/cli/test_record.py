@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from replay.cli.exit_codes import RecordStatus
+from replay.cli.record import main
+from tests.unit.replay.recordings import Recorder
+from traces.reader import open_trace
+from traces.summary import Outcome
+from traces.verify import verify
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def guest(here: Path, recorder: Recorder) -> str:
+    """The guest `hello` in the current folder."""
+    (here / "hello.hvt").write_bytes(recorder.guest("hello"))
+    return "hello.hvt"
+
+
+def put(here: Path, recorder: Recorder, name: str) -> str:
+    (here / f"{name}.hvt").write_bytes(recorder.guest(name))
+    return f"{name}.hvt"
+
+
+def traces(here: Path) -> list[str]:
+    return sorted(path.name for path in here.glob("*.mp"))
+
+
+def test_help_has_examples_and_statuses(capfd: Capture) -> None:
+    assert main(["--help"]) == 0
+    shown = capfd.readouterr().out
+    assert "examples:\n  solo5-record app.hvt\n" in shown
+    assert "exit status:" in shown
+
+
+def test_the_console_on_stdout_and_a_summary_on_stderr(
+    here: Path, guest: str, capfd: Capture
+) -> None:
+    assert main([guest, "some", "words"]) == 0
+    shown = capfd.readouterr()
+    assert "\nCommand line is: 'some words'\n" in shown.out
+    assert shown.err.startswith("solo5-record: ")
+    assert shown.err.endswith(" KiB in hello.mp; `solo5-replay hello.mp`\n")
+    with open_trace("hello.mp") as trace:
+        assert verify(trace).complete
+        assert trace.header.boot.command_line == b"some words"
+        assert trace.header.guest.name == "hello.hvt"
+        assert trace.header.recorded_at_ns is not None
+        assert trace.header.host["system"] == "Linux"
+
+
+def test_nothing_is_ever_overwritten(here: Path, guest: str) -> None:
+    (here / "hello.2.mp").write_text("precious")
+    for _ in range(3):
+        assert main(["-q", guest]) == 0
+    assert traces(here) == ["hello.2.mp", "hello.3.mp", "hello.4.mp", "hello.mp"]
+    assert (here / "hello.2.mp").read_text() == "precious"
+
+
+def test_an_output_that_exists_is_refused(here: Path, guest: str, capfd: Capture) -> None:
+    (here / "out.mp").write_text("precious")
+    assert main(["-o", "out.mp", guest]) == RecordStatus.TOOL_FAILURE
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "never overwritten" in shown.err
+    assert (here / "out.mp").read_text() == "precious"
+
+
+def test_an_output_of_ones_own(here: Path, guest: str, capfd: Capture) -> None:
+    assert main(["--output=out.mp", "-q", guest]) == 0
+    assert traces(here) == ["out.mp"]
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("given", "status"), [("0", 0), ("7", 7), ("256", 0), ("-1", 255)])
+def test_the_status_is_the_guests_own(
+    here: Path, recorder: Recorder, given: str, status: int
+) -> None:
+    assert main(["-q", put(here, recorder, "exit"), given]) == status
+
+
+def test_a_broken_rule_is_status_1(here: Path, recorder: Recorder, capfd: Capture) -> None:
+    assert main([put(here, recorder, "faults"), "call0"]) == RecordStatus.REFUSED
+    assert "solo5-record: guest: " in capfd.readouterr().err
+    with open_trace("faults.mp") as trace:
+        assert trace.summary is not None
+        assert trace.summary.outcome is Outcome.MISUSE
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "which guest?"),
+        (["nonesuch.hvt"], "nonesuch.hvt: No such file or directory"),
+        (["."], "Is a directory"),
+        (["junk.hvt"], "junk.hvt: not an ELF file"),
+        (["--cpu", "z80", "hello.hvt"], "no virtual processor 'z80'"),
+        (["--mem=99999", "hello.hvt"], "99999 MiB"),
+        (["--net:eth=tap0", "hello.hvt"], "no NET_BASIC device 'eth'"),
+        (["--nonesuch", "hello.hvt"], "--nonesuch"),
+    ],
+)
+def test_what_is_refused_is_status_1_and_leaves_no_trace(
+    here: Path, guest: str, capfd: Capture, argv: list[str], words: str
+) -> None:
+    (here / "junk.hvt").write_bytes(b"junk")
+    assert main(argv) == RecordStatus.REFUSED
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert words in shown.err
+    assert traces(here) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--engine=none", "hello.hvt"], "engine none is not available"),
+        (["-o", "none/out.mp", "hello.hvt"], "none/out.mp: the trace cannot be written"),
+    ],
+)
+def test_what_this_machine_cannot_do_is_status_125(
+    here: Path, guest: str, capfd: Capture, argv: list[str], words: str
+) -> None:
+    assert main(argv) == RecordStatus.TOOL_FAILURE
+    assert words in capfd.readouterr().err
+
+
+def test_missing_devices_are_named_with_their_options(
+    here: Path, recorder: Recorder, capfd: Capture
+) -> None:
+    assert main([put(here, recorder, "blk")]) == RecordStatus.REFUSED
+    assert "attach it with --block:storage=FILE" in capfd.readouterr().err
+
+
+def test_a_guest_may_be_left_out(here: Path, guest: str) -> None:
+    assert main(["--no-embed", "-q", guest]) == 0
+    with open_trace("hello.mp") as trace:
+        assert trace.guest() is None
+    assert (here / "hello.mp").stat().st_size < 4096
+
+
+def test_names_and_arguments_of_any_bytes(here: Path, recorder: Recorder, capfd: Capture) -> None:
+    name = "h\udcff.hvt"
+    (here / name).write_bytes(recorder.guest("hello"))
+    assert main([name, "\udcfe"]) == 0
+    with open_trace(here / "h\udcff.mp") as trace:
+        assert trace.header.guest.name == r"h\xff.hvt"
+        assert trace.header.boot.command_line == b"\xfe"
+
+
+def test_verbose_says_what_is_used(here: Path, guest: str, capfd: Capture) -> None:
+    assert main(["-v", "--mem=32", guest]) == 0
+    assert ", memory 32 MiB, cpu westmere\n" in capfd.readouterr().err
+
+
+class TestStopping:
+    def test_a_guest_that_runs_for_ever(
+        self, here: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+    ) -> None:
+        """The signal comes with the guest's last crossing before it loops."""
+        self.signal_at(monkeypatch, b"now: loop")
+        assert main([put(here, recorder, "faults"), "loop"]) == RecordStatus.REFUSED
+        assert "solo5-record: terminated by signal 15\n" in capfd.readouterr().err
+        with open_trace("faults.mp") as trace:
+            assert verify(trace).complete
+            assert trace.summary is not None
+            assert trace.summary.outcome is Outcome.INTERRUPTED
+
+    def test_a_guest_that_sleeps(
+        self, here: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.signal_at(monkeypatch, b"yield that is due takes")
+        assert main(["-q", put(here, recorder, "time"), "3600000"]) == RecordStatus.REFUSED
+        with open_trace("time.mp") as trace:
+            assert verify(trace).complete
+
+    def test_before_the_guest_runs(
+        self, here: Path, guest: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+    ) -> None:
+        def stopped(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("replay.machine.machine.boot_machine", stopped)
+        assert main([guest]) == RecordStatus.REFUSED
+        assert capfd.readouterr().err == (
+            "solo5-record: stopped at once; the guest did not run yet\n"
+        )
+        assert traces(here) == []
+
+    def test_at_once_while_the_guest_runs(
+        self, here: Path, guest: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+    ) -> None:
+        self.signal_at(monkeypatch, b"Command line", times=2)
+        assert main([guest]) == RecordStatus.REFUSED
+        assert capfd.readouterr().err == (
+            "solo5-record: stopped at once; hello.mp is incomplete, but replays to its end\n"
+        )
+        with open_trace("hello.mp") as trace:
+            assert not verify(trace).complete
+
+    @staticmethod
+    def signal_at(monkeypatch: pytest.MonkeyPatch, text: bytes, times: int = 1) -> None:
+        """SIGTERM to this process when a guest prints ``text``."""
+        from replay.devices.console import Console
+
+        write = Console.write
+
+        def write_and_signal(self: Console, call: object) -> object:
+            done = write(self, call)  # type: ignore[arg-type]
+            if text in call.data:  # type: ignore[attr-defined]
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGTERM)
+            return done
+
+        monkeypatch.setattr(Console, "write", write_and_signal)
