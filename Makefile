@@ -34,6 +34,8 @@ bench: setup  ## measure, as ratios in one run; rewrites bench/results.md
 stress: setup  ## long runs that are no tests: kill -9 at random moments, five million events
 	$(BIN)/python tests/stress/kill9.py
 	$(BIN)/python tests/stress/soak.py
+	$(BIN)/python tests/stress/block_1g.py
+	$(BIN)/python tests/stress/upstream_pings.py
 
 docs: setup  ## what is generated in docs/: the support matrix, the screenshot
 	$(BIN)/python docs/make_support_matrix.py

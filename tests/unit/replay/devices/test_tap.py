@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -17,6 +18,8 @@ from replay.machine.errors import DeviceFailure
 from tests.net.namespace import Namespace, why_unavailable
 
 TUNSETIFF = 0x400454CA
+SIOCETHTOOL = 0x8946
+GET_GSO, GET_GRO = 0x23, 0x2B
 TUN, TAP, NO_PI = 0x0001, 0x0002, 0x1000
 FRAME = bytes(6) + b"\2\0\0\0\0\1" + b"\x88\xb5" + bytes(46)
 
@@ -76,6 +79,23 @@ def test_frames_come_and_go(namespace: Namespace, tap: str, attached: Keep) -> N
     assert select.select((interface.fd,), (), (), 10)[0], "no frame came"
     assert os.read(interface.fd, 2048) == FRAME
     assert os.write(interface.fd, FRAME) == len(FRAME)
+
+
+def offload(name: str, command: int) -> int:
+    """The value of an ETHTOOL_G... command (linux/ethtool.h, struct ethtool_value)."""
+    value = ctypes.create_string_buffer(struct.pack("II", command, 7))
+    request = struct.pack("16sP16x", name.encode(), ctypes.addressof(value))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        fcntl.ioctl(probe, SIOCETHTOOL, request)
+    return int(struct.unpack("II", value.raw[:8])[1])
+
+
+def test_frames_are_not_merged(namespace: Namespace, tap: str, attached: Keep) -> None:
+    """Generic segmentation and receive offloads are off."""
+    before = [namespace.run(offload, tap, command) for command in (GET_GSO, GET_GRO)]
+    attached(namespace.run(attach_tap, tap))
+    after = [namespace.run(offload, tap, command) for command in (GET_GSO, GET_GRO)]
+    assert (before, after) == ([1, 1], [0, 0])
 
 
 def test_no_such_interface(namespace: Namespace) -> None:
