@@ -23,7 +23,8 @@ class SiteKind(enum.Enum):
 
     ``CONTROL`` instructions act on the processor's mode, tables or protection: an engine that does
     not run on a real processor judges them before they execute. ``INVALID`` ones are opcodes that
-    the virtual processor lacks, whatever an emulator makes of them.
+    the virtual processor lacks, whatever an emulator makes of them. ``PAUSE`` does nothing, but an
+    emulator may take it as a hint to leave its loop.
     """
 
     OUT = "out"
@@ -33,6 +34,7 @@ class SiteKind(enum.Enum):
     RDMSR = "rdmsr"
     CONTROL = "control"
     INVALID = "invalid"
+    PAUSE = "pause"
     REFUSE = "refuse"
 
 
@@ -57,18 +59,20 @@ class Site:
 
 
 _LEGACY = rb"[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3]"
+_PREFIXES = rb"[\x26\x2e\x36\x3e\x40-\x4f\x64-\x67\xf0\xf2\xf3]*"
 _OPCODES = (
+    rb"\xf3" + _PREFIXES + rb"\x90|"
     rb"\x0f[\x01\x05\x07\x20-\x23\x30-\x35\xa2\xae\xc7]"
     rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
     rb"|[\x62\x6c-\x6f\xc4\xc5\xca\xcb\xcf\xe4-\xe7\xec-\xef\xf4]"
 )
 _INTERESTING = re.compile(_OPCODES, re.DOTALL)
-_START = re.compile(rb"(?:%b|[\x40-\x4f])*(?:%b)" % (_LEGACY, _OPCODES), re.DOTALL)
+_START = re.compile(rb"%b(?:%b)" % (_PREFIXES, _OPCODES), re.DOTALL)
 _VECTOR = re.compile(rb"%b*[\xc4\xc5\x62]" % _LEGACY, re.DOTALL)
-_FAR_TRANSFER = re.compile(rb"(?:%b|[\x40-\x4f])*\xff" % _LEGACY, re.DOTALL)
+_FAR_TRANSFER = re.compile(rb"%b\xff" % _PREFIXES, re.DOTALL)
 _UNDECODED = re.compile(
-    rb"(?:%b|[\x40-\x4f])*(?:\x0f[\x05\x07\x22\x23\x30-\x35\xa2]|[\x6c-\x6f\xca\xcb\xcf\xe4-\xe7"
-    rb"\xec-\xef\xf4]|\x0f\x01[\xc8\xc9\xf9]|\x0f\xc7[\xf0-\xff])" % _LEGACY,
+    rb"%b(?:\x0f[\x05\x07\x22\x23\x30-\x35\xa2]|[\x6c-\x6f\xca\xcb\xcf\xe4-\xe7"
+    rb"\xec-\xef\xf4]|\x0f\x01[\xc8\xc9\xf9]|\x0f\xc7[\xf0-\xff])" % _PREFIXES,
     re.DOTALL,
 )
 
@@ -170,7 +174,7 @@ def _simple_kind(code: bytes, mnemonic: str, operands: str) -> SiteKind | None:
         return SiteKind.REFUSE
     if mnemonic in _INVALID:
         return SiteKind.INVALID
-    if mnemonic in ("hlt", "rdmsr"):
+    if mnemonic in ("hlt", "rdmsr", "pause"):
         return SiteKind(mnemonic)
     if mnemonic in _CONTROL or (mnemonic == "mov" and _CONTROL_REGISTER_WRITE.match(operands)):
         return SiteKind.CONTROL

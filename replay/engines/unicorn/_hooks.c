@@ -14,9 +14,15 @@
 
 #include "_opcodes.h"
 
-enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET };
+enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET, FULL };
 
 #define NOWHERE (UINT64_C(1) << 63) /* not canonical: no instruction can lie there */
+
+/*
+ * Instructions to translate before all is forgotten. At up to 1 KiB each they stay below what Unicorn
+ * has room for: it would make room by itself, and not report the block that it translates next.
+ */
+#define TRANSLATED_MAX 450000
 
 #define VETTED_SLOTS (1u << 15) /* a power of two; a collision only costs one more vetting */
 
@@ -48,6 +54,7 @@ struct state {
     uint64_t hooked_at;    /* the last instruction that a counting hook was called for, */
     uint64_t hooked_flags; /* and RFLAGS before it */
     int (*emu_start)(void *uc, uint64_t begin, uint64_t end, uint64_t timeout, size_t count);
+    uint64_t translated;   /* instructions, since all was forgotten */
     uint64_t crashed; /* the signal that ended Unicorn; it must not be used again */
 };
 
@@ -134,6 +141,9 @@ static void ask_for_vetting(void *uc, struct state *s, uint64_t pc, uint64_t byt
 void s5_edge(void *uc, struct translated_block *now, struct translated_block *before, struct state *s)
 {
     (void)before;
+    s->translated += now->instructions;
+    if (s->translated > TRANSLATED_MAX && s->reason == NONE)
+        stop(uc, s, FULL);
     ask_for_vetting(uc, s, now->pc, now->bytes, now->instructions);
 }
 

@@ -17,6 +17,7 @@
  *   1  a byte        2  2 bytes     3  3 bytes                4  2 or 4 bytes
  *   r  a jump's 4 bytes             i  2, 4 or 8 bytes        a  an address of 4 or 8 bytes
  *   g G  ModRM, and an operand for TEST alone                 f  the group of INC, CALL and JMP
+ *   n  nothing, but pause with a repeat prefix
  *   x  the group of fences          c  the group of CMPXCHG16B
  *   p  a prefix or an escape, dealt with before               ?  suspicious
  */
@@ -30,7 +31,7 @@ static const char one_byte_map[] =
     "???mpppp" "4z1b????" /* 60: EVEX, string I/O */
     "11111111" "11111111" /* 70 */
     "bz?bmmmm" "mmmmmm?m" /* 80: 8f is pop or XOP, told apart below */
-    "........" "..?....." /* 90 */
+    "n......." "..?....." /* 90: pause, with a prefix */
     "aaaa...." "14......" /* a0 */
     "11111111" "iiiiiiii" /* b0 */
     "bb2.??bz" "3.??.1??" /* c0: VEX, far returns */
@@ -136,6 +137,9 @@ static unsigned operand_bytes(char what, const struct cursor *c, const struct pr
 
     switch (what) {
     case '.':
+        return 0;
+    case 'n':
+        *plain = !p->repeat;
         return 0;
     case '1':
         return 1;

@@ -21,6 +21,7 @@ from replay.engines.sites import may_hold_site
 from replay.engines.unicorn import registers
 
 VETTED_SLOTS = 1 << 15
+_TRANSLATED_MAX = 450_000
 NOWHERE = 1 << 63
 """No address of an instruction (``NOWHERE`` of _hooks.c)."""
 
@@ -38,6 +39,7 @@ class Reason(enum.IntEnum):
     INVALID = 4
     MEMORY = 5
     TARGET = 6
+    FULL = 7
 
 
 class _Vetted(ctypes.Structure):
@@ -70,6 +72,7 @@ class State(ctypes.Structure):
         ("hooked_at", ctypes.c_uint64),
         ("hooked_flags", ctypes.c_uint64),
         ("emu_start", ctypes.c_void_p),
+        ("translated", ctypes.c_uint64),
         ("crashed", ctypes.c_uint64),
     )
 
@@ -228,7 +231,10 @@ class _PythonCallbacks:
             self._vetted[pc, size] = code
 
     def _edge(self, uc: int, now: Any, _before: Any, _user: int) -> None:
-        block = now.contents
+        block, state = now.contents, self._state
+        state.translated += block.instructions
+        if state.translated > _TRANSLATED_MAX and state.reason == Reason.NONE:
+            self._stop(uc, Reason.FULL)
         self._ask_for_vetting(uc, block.pc, block.bytes, block.instructions)
 
     def _entry(self, uc: int, address: int, size: int, _user: int) -> None:

@@ -30,16 +30,18 @@ from monitors.ports import (
 )
 from replay.engines.errors import EngineFailure, NotReproducible
 from replay.engines.ram import GuestRam
-from replay.engines.sites import Site, SiteKind
+from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import NOWHERE, Reason, State, make_callbacks, make_state
 from replay.engines.unicorn.control import ControlUnit
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
+from replay.engines.unicorn.operands import misses_stack
 from replay.engines.unicorn.vetting import Vetting
 
-_UD = 6
+_DB, _UD, _SS, _GP = 1, 6, 12, 13
+_INT1 = b"\xf1"  # Unicorn does not know it
 _IA32_TSC = 0x10
 _STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
 _U32_MAX = (1 << 32) - 1
@@ -168,6 +170,9 @@ class UnicornEngine:
             case Reason.TARGET:
                 self._withdraw_passes()
                 return TargetReached()
+            case Reason.FULL:
+                self._vetting.forget_all()
+                return None
         if error and not self._interrupt_requested:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
         return None
@@ -179,11 +184,17 @@ class UnicornEngine:
             # Unicorn computes wrong flags when an instruction with a hook faults.
             flags = self._instance.get("rflags") & ~_STATUS_FLAGS
             self._instance.set("rflags", flags | state.hooked_flags & _STATUS_FLAGS)
+        if raised.vector == _GP and raised.error_code == 0:
+            code = self._memory.code(self._pc, LONGEST_INSTRUCTION)
+            if misses_stack(code, self._pc, self._instance.get):
+                raised = Raised(_SS, 0)
         return self._deliver(raised)
 
     def _invalid_instruction(self) -> TripleFault | None:
         """What Unicorn cannot decode it leaves out of the block, and so out of what was vetted: a
         site after all, or an invalid opcode for the guest."""
+        if self._memory.code(self._pc, 1) == _INT1:
+            return self._deliver(Raised(_DB, software=True, next_rip=self._pc + 1))
         site = self._vetting.look(self._pc)
         if site is None or self._vetting.knows(site):
             return self._deliver(Raised(_UD))
@@ -233,6 +244,9 @@ class UnicornEngine:
                 raise _refusal(site)
             case SiteKind.RDMSR:
                 return self._read_msr(site)
+            case SiteKind.PAUSE:
+                self._skip(site)
+                return None
         self._pc = _behind(site)
         match site.kind:
             case SiteKind.OUT:
@@ -265,9 +279,14 @@ class UnicornEngine:
         value = self._control.read_msr()
         if isinstance(value, Raised):
             return self._deliver(value)
-        self.set_registers({"rax": value & _U32_MAX, "rdx": value >> 32, "rip": _behind(site)})
-        self._state.count += 1
+        self.set_registers({"rax": value & _U32_MAX, "rdx": value >> 32})
+        self._skip(site)
         return None
+
+    def _skip(self, site: Site) -> None:
+        """The instruction at a site has had its effect."""
+        self._pc = _behind(site)
+        self._state.count += 1
 
     def _port(self, site: Site) -> int:
         return site.port if site.port is not None else self._instance.get("rdx") & 0xFFFF

@@ -17,7 +17,7 @@ from replay.engines.paging import PageFault, is_canonical, translate
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.instance import Instance
 
-_DF, _NP, _SS, _GP, _PF = 8, 11, 12, 13, 14
+_DF, _TS, _NP, _SS, _GP, _PF = 8, 10, 11, 12, 13, 14
 _WITH_ERROR_CODE = frozenset((8, 10, 11, 12, 13, 14, 17, 21))
 _CONTRIBUTORY = frozenset((0, 10, 11, 12, 13))
 _TRAPS = frozenset((1, 3, 4))
@@ -26,6 +26,9 @@ _CLEARED_BY_ENTRY = 0x100 | 0x4000 | _FLAG_RF | 0x20000  # TF, NT, RF, VM
 _INTERRUPT_GATE, _TRAP_GATE = 0xE, 0xF
 _FLAG_IF = 0x200
 _ERROR_IN_TABLE_ENTRY = 2  # error code bit 1: the selector index refers to the IDT
+_ERROR_EXTERNAL = 1  # error code bit 0: an earlier exception was being delivered, not `int n`
+_TSS_IST1 = 0x24
+_WRITE_PROTECT = 1 << 16  # CR0.WP
 _MASK64 = (1 << 64) - 1
 
 
@@ -132,9 +135,12 @@ class ExceptionUnit:
     def _enter(self, raised: Raised, rip: int) -> int:
         if raised.address is not None:
             self._set("cr2", raised.address & _MASK64)
-        gate, kind, ist, selector = self._gate(raised)
-        self._check_code_selector(selector)
-        stack = self._stack(ist) & ~15
+        external = 0 if raised.software else _ERROR_EXTERNAL
+        gate, kind, ist, selector = self._gate(raised, external)
+        self._check_code_selector(selector, external)
+        stack = self._stack(ist, external) & ~15
+        if not is_canonical(gate):
+            raise _Fault(Raised(_GP, external))
         flags = self._get("rflags")
         is_fault = not raised.software and raised.vector not in _TRAPS
         saved_rip = raised.next_rip if raised.software and raised.next_rip else rip
@@ -144,43 +150,57 @@ class ExceptionUnit:
             frame.append(raised.error_code)
         for value in frame:
             stack -= 8
-            self._push(stack & _MASK64, value)
+            self._push(stack & _MASK64, value, external)
         self._set("rsp", stack & _MASK64)
         cleared = _CLEARED_BY_ENTRY | (_FLAG_IF if kind == _INTERRUPT_GATE else 0)
         self._set("rflags", flags & ~cleared)
-        self._set("cs", selector)
+        self._set("cs", selector & ~3)
         return gate
 
-    def _gate(self, raised: Raised) -> tuple[int, int, int, int]:
+    def _gate(self, raised: Raised, external: int) -> tuple[int, int, int, int]:
         _, base, limit, _ = self._uc.reg_read(registers.IDTR_ID)
-        entry_error = raised.vector * 8 + _ERROR_IN_TABLE_ENTRY
+        entry_error = raised.vector * 8 + _ERROR_IN_TABLE_ENTRY + external
         if raised.vector * 16 + 15 > limit:
             raise _Fault(Raised(_GP, entry_error))
         raw = self._read(base + raised.vector * 16, 16)
         low, selector, ist, kind, middle, high = struct.unpack("<HHBBHI4x", raw)
-        if kind & 0xF not in (_INTERRUPT_GATE, _TRAP_GATE):
+        if kind & 0x1F not in (_INTERRUPT_GATE, _TRAP_GATE):
             raise _Fault(Raised(_GP, entry_error))
         if not kind & 0x80:
             raise _Fault(Raised(_NP, entry_error))
         return low | middle << 16 | high << 32, kind & 0xF, ist & 7, selector
 
-    def _check_code_selector(self, selector: int) -> None:
-        _, base, limit, _ = self._uc.reg_read(registers.GDTR_ID)
-        index = selector & ~7
-        if not index or index + 7 > limit:
-            raise _Fault(Raised(_GP, index))
+    def _check_code_selector(self, selector: int, external: int) -> None:
+        """As a processor checks a 64-bit gate's target: code for ring 0, 64-bit and present."""
+        _, base, limit, _ = self._uc.reg_read(
+            registers.LDTR_ID if selector & 4 else registers.GDTR_ID
+        )
+        index, error = selector & ~7, selector & 0xFFFC | external
+        if selector & ~3 == 0:
+            raise _Fault(Raised(_GP, external))
+        if index + 7 > limit:
+            raise _Fault(Raised(_GP, error))
         descriptor = int.from_bytes(self._read(base + index, 8), "little")
-        is_code, present, is_long = (descriptor >> bit & 1 for bit in (43, 47, 53))
-        if not is_code or not is_long:
-            raise _Fault(Raised(_GP, index))
+        is_code, level, present, is_long, is_32_bit = (
+            descriptor >> 43 & 3 == 3,
+            descriptor >> 45 & 3,
+            descriptor >> 47 & 1,
+            descriptor >> 53 & 1,
+            descriptor >> 54 & 1,
+        )
+        if not is_code or level or not is_long or is_32_bit:
+            raise _Fault(Raised(_GP, error))
         if not present:
-            raise _Fault(Raised(_NP, index))
+            raise _Fault(Raised(_NP, error))
 
-    def _stack(self, ist: int) -> int:
+    def _stack(self, ist: int, external: int) -> int:
         if not ist:
             return self._get("rsp")
-        _, base, _, _ = self._uc.reg_read(registers.TR_ID)
-        return int.from_bytes(self._read(base + 0x24 + 8 * (ist - 1), 8), "little")
+        selector, base, limit, _ = self._uc.reg_read(registers.TR_ID)
+        at = _TSS_IST1 + 8 * (ist - 1)
+        if at + 7 > limit:
+            raise _Fault(Raised(_TS, selector & 0xFFFC | external))
+        return int.from_bytes(self._read(base + at, 8), "little")
 
     def _read(self, gva: int, size: int) -> bytes:
         return b"".join(
@@ -193,9 +213,9 @@ class ExceptionUnit:
             raise _Fault(Raised(_PF, 0, gva))
         return raw
 
-    def _push(self, gva: int, value: int) -> None:
+    def _push(self, gva: int, value: int, external: int) -> None:
         if not is_canonical(gva):
-            raise _Fault(Raised(_SS, 0))
+            raise _Fault(Raised(_SS, external))
         if not self._memory.poke(
             self._physical(gva, write=True), struct.pack("<Q", value & _MASK64)
         ):
@@ -204,9 +224,11 @@ class ExceptionUnit:
     def _physical(self, gva: int, *, write: bool) -> int:
         if not is_canonical(gva):
             raise _Fault(Raised(_GP, 0))
-        place = translate(self._memory.peek, self._get("cr3"), gva, write=write)
+        checks_write = write and bool(self._get("cr0") & _WRITE_PROTECT)
+        place = translate(self._memory.peek, self._get("cr3"), gva, write=checks_write)
         if isinstance(place, PageFault):
-            raise _Fault(Raised(_PF, place.error_code, place.gva))
+            code = place.error_code | (2 if write else 0)
+            raise _Fault(Raised(_PF, code, place.gva))
         return place
 
 

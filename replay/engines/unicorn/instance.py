@@ -17,8 +17,8 @@ from replay.engines.errors import EngineFailure, NotReproducible
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import Callbacks, State
 
-# Unicorn takes 1 GiB by default, which a guest that keeps changing its code would fill up.
-_TRANSLATIONS_BYTES = 128 << 20
+# Room for TRANSLATED_MAX (_hooks.c) instructions; most take less than 300 bytes.
+_TRANSLATIONS_BYTES = 512 << 20
 _U64_MAX = (1 << 64) - 1
 _NO_PAGE_TABLES = 0xFF_FFFF_F000  # the last page that 40 bits of physical address reach
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from replay.engines.paging import is_canonical
 from replay.engines.sites import whole_register
 
 _U64_MAX = (1 << 64) - 1
@@ -26,6 +27,42 @@ def memory_operand(code: bytes, address: int, register: Callable[[str], int]) ->
         if operand.type == capstone.x86.X86_OP_MEM:
             return _address(instruction, operand.mem, register)
     return None
+
+
+def misses_stack(code: bytes, address: int, register: Callable[[str], int]) -> bool:
+    """Whether the instruction ``code`` at ``address`` uses the stack segment at an address that is
+    not canonical, which a processor reports as #SS and not as #GP."""
+    instruction = next(_disassembler().disasm(code, address, 1), None)
+    if instruction is None:
+        return False
+    places = [register("rsp") + offset for offset in _implied_offsets(instruction.mnemonic)]
+    if instruction.mnemonic == "leave":
+        places.append(register("rbp"))
+    if _is_stack_relative(instruction):
+        places.append(memory_operand(code, address, register) or 0)
+    return any(not is_canonical(place & _U64_MAX) for place in places)
+
+
+def _implied_offsets(mnemonic: str) -> tuple[int, ...]:
+    """Where from RSP on an instruction reads or writes without an operand that says so."""
+    if mnemonic.startswith(("push", "call", "enter")):
+        return (-8,)
+    if mnemonic.startswith(("pop", "ret", "iret")) and mnemonic != "popcnt":
+        return (0,)
+    return ()
+
+
+def _is_stack_relative(instruction: Any) -> bool:
+    import capstone
+
+    bases = {
+        instruction.reg_name(operand.mem.base)
+        for operand in instruction.operands
+        if operand.type == capstone.x86.X86_OP_MEM
+        and operand.mem.base
+        and instruction.reg_name(operand.mem.segment) not in ("fs", "gs")
+    }
+    return not bases.isdisjoint(("rsp", "rbp"))
 
 
 def _address(instruction: Any, operand: Any, register: Callable[[str], int]) -> int:

@@ -91,13 +91,18 @@ class Vetting:
         """Make Unicorn translate the code at virtual addresses ``[start, end)`` again."""
         self._instance.uc.ctl_remove_cache(start, end)
 
+    def forget_all(self) -> None:
+        """Make Unicorn translate everything again."""
+        self._instance.uc.ctl_flush_tb()
+        self._state.translated = 0
+
     def memory_changed(self, gpa: int, end: int) -> None:
         """The host has written to a page with code or page tables."""
         pages = range(gpa // PAGE_BYTES, (end - 1) // PAGE_BYTES + 1)
         if not self._tables.isdisjoint(pages):
             self.distrust_tables()
         if not self._is_flat():
-            self._instance.uc.ctl_flush_tb()
+            self.forget_all()
             return
         for page in pages:
             if self._memory.watched_pages[page]:
