@@ -4,80 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import counted, one_line, say, size_text
 from replay.cli.terminal import abandon_stdout, accept_any_text
-from replay.version import VERSION
+from replay.cli.trace_options import trace_parser
 
 if TYPE_CHECKING:
     from traces.compare import Difference
     from traces.reader import Trace
 
 _PROGRAM = "solo5-trace"
-_EXAMPLES = """\
-examples:
-  solo5-trace info app.mp
-      what ran, on which machine, how it ended, events by type
-  solo5-trace dump app.mp --type clock,poll --from 100 --to 200
-      some events, one a line
-  solo5-trace verify app.mp
-      prove that every byte is as it was written
-  solo5-trace salvage broken.mp -o rescued.mp
-      keep what stands before the damage
-  solo5-trace diff app.mp app.2.mp
-      the first difference of two runs
-
-`solo5-trace COMMAND --help` says more about each.
-
-exit status: 0 fine, 2 usage, 3 diff: the traces differ, 4 damaged or no trace, 5 verify: sound but
-incomplete, 125 the host refuses, 141 nobody reads the output any more
-"""
-_INFO_EXAMPLES = """\
-examples:
-  solo5-trace info app.mp
-  solo5-trace info --json app.mp | jq .events.by_call
-"""
-_DUMP_EXAMPLES = """\
-examples:
-  solo5-trace dump app.mp | head
-  solo5-trace dump app.mp --type net --hex
-      network calls, and the whole frames that arrived
-  solo5-trace dump app.mp --type NetRead,poll --from 1000
-  solo5-trace dump app.mp --json | jq -c 'select(.call == "WallClock") | .result.ns'
-
-families of calls: clock console poll block net traps end. Times are seconds; a trace keeps only the
-length and CRC32C of what the guest wrote, since a replay writes it again.
-"""
-_VERIFY_EXAMPLES = """\
-examples:
-  solo5-trace verify app.mp && echo sound and complete
-
-This reads the file; `solo5-replay --check app.mp` runs the guest, too.
-exit status: 0 sound and complete, 4 damaged, 5 sound but incomplete (the recorder was killed)
-"""
-_SALVAGE_EXAMPLES = """\
-examples:
-  solo5-trace salvage broken.mp -o rescued.mp && solo5-replay rescued.mp
-
-The input is never changed, and the output never overwrites a file.
-"""
-_DIFF_EXAMPLES = """\
-examples:
-  solo5-trace diff good.mp bad.mp
-
-Compared are guest, machine and boot options, then all events, then how the runs ended; not when and
-by whom they were recorded. exit status: 0 the same run, 3 different
-"""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the result is the exit status."""
     accept_any_text()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = trace_parser().parse_args(argv)
     except SystemExit as exit_:
         return ReplayStatus.USAGE if exit_.code else 0
     try:
@@ -95,9 +41,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from traces.errors import TraceError, TraceExists, TraceWriteError
 
-    command: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        return command(arguments)
+        return _COMMANDS[arguments.command](arguments)
     except TraceError as error:
         # Results first, also where both go to one file.
         sys.stdout.flush()
@@ -121,21 +66,48 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _dump(arguments: argparse.Namespace) -> int:
-    from replay.cli.trace_dump import Selection, dump
+    from replay.cli.trace_dump import EventPrinter, Selection, dump
     from traces.reader import open_trace
 
     names = frozenset().union(*arguments.type)
     selection = Selection(arguments.first, arguments.end, names)
+    if arguments.guest and not arguments.replay:
+        say(_PROGRAM, "--guest is for --replay, which runs it")
+        return ReplayStatus.USAGE
     with open_trace(arguments.trace) as trace:
-        dump(trace, selection, hex_dump=arguments.hex, as_json=arguments.json)
-        to_end = selection.end is None or selection.end >= trace.event_count
-        if to_end and trace.damage is not None:
-            trace.damage.locate(trace.path)
-            raise trace.damage
-        if to_end and not trace.complete:
-            sys.stdout.flush()
-            say(_PROGRAM, f"the trace is incomplete; how the run ended: {_end_of(trace)}")
+        printer = EventPrinter(trace.header, hex_dump=arguments.hex, as_json=arguments.json)
+        if arguments.replay:
+            from replay.cli.trace_replay import dump_replayed
+
+            status = dump_replayed(trace, selection, printer, arguments.guest)
+            if status != ReplayStatus.FAITHFUL:
+                return status
+        else:
+            dump(trace, selection, printer)
+        if selection.end is None or selection.end >= trace.event_count:
+            _report_end(trace)
     return ReplayStatus.FAITHFUL
+
+
+def _report_end(trace: Trace) -> None:
+    """Behind the last event: why there are no more, where that is not the run's end."""
+    if trace.damage is not None:
+        trace.damage.locate(trace.path)
+        raise trace.damage
+    if not trace.complete:
+        sys.stdout.flush()
+        say(_PROGRAM, f"the trace is incomplete; how the run ended: {_end_of(trace)}")
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    from replay.cli.trace_stats import gather
+    from replay.cli.trace_stats_text import stats_json, stats_text
+    from traces.reader import open_trace
+
+    with open_trace(arguments.trace) as trace:
+        found = gather(trace)
+        print((stats_json if arguments.json else stats_text)(trace, found))
+    return ReplayStatus.FAITHFUL if found.damage is None else ReplayStatus.BAD_TRACE
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -223,79 +195,14 @@ def _end_of(trace: Trace) -> str:
     return describe_end(trace.summary)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_PROGRAM,
-        description="Look into recordings of Solo5 unikernels; prove, rescue and compare them.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int], text: str, examples: str
-    ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            epilog=examples,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        sub.set_defaults(run=run)
-        return sub
-
-    info = command("info", _info, "show what a trace holds, and of which run", _INFO_EXAMPLES)
-    info.add_argument("trace", metavar="TRACE")
-    info.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    _add_dump_options(command("dump", _dump, "print events, one a line", _DUMP_EXAMPLES))
-    verify = command("verify", _verify, "check every byte of a trace", _VERIFY_EXAMPLES)
-    verify.add_argument("trace", metavar="TRACE")
-    salvage = command(
-        "salvage", _salvage, "copy what is sound of a damaged trace", _SALVAGE_EXAMPLES
-    )
-    salvage.add_argument("trace", metavar="TRACE")
-    salvage.add_argument("-o", "--output", metavar="FILE", required=True, help="must not exist")
-    diff = command("diff", _diff, "find the first difference of two traces", _DIFF_EXAMPLES)
-    diff.add_argument("left", metavar="TRACE")
-    diff.add_argument("right", metavar="TRACE")
-    return parser
-
-
-def _add_dump_options(dump: argparse.ArgumentParser) -> None:
-    add = dump.add_argument
-    add("trace", metavar="TRACE")
-    add(
-        "--type",
-        type=_names,
-        action="append",
-        default=[],
-        metavar="NAME[,NAME]",
-        help="only these calls or families of calls; may be repeated",
-    )
-    add("--from", dest="first", type=_event, default=0, metavar="N", help="begin with event N")
-    add("--to", dest="end", type=_event, metavar="N", help="stop before event N")
-    form = dump.add_mutually_exclusive_group()
-    form.add_argument("--hex", action="store_true", help="all bytes of what devices gave")
-    form.add_argument("--json", action="store_true", help="JSON lines, bytes as hexadecimal text")
-
-
-def _names(text: str) -> frozenset[str]:
-    from replay.cli.trace_dump import parse_names
-
-    try:
-        return parse_names(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _event(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 20:
-        raise argparse.ArgumentTypeError(f"not the number of an event: {text!r}")
-    return int(text)
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "info": _info,
+    "dump": _dump,
+    "stats": _stats,
+    "verify": _verify,
+    "salvage": _salvage,
+    "diff": _diff,
+}
 
 
 if __name__ == "__main__":

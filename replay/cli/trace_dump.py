@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitors.calls import ALL_CALLS
 from replay.cli.terminal import palette
-from replay.cli.trace_events import EventLines, event_data, hex_rows, result_bytes
+from replay.cli.trace_events import EventLines, byte_rows, event_data
 from traces.events import Event
+from traces.header import Header
 from traces.reader import Trace
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +35,10 @@ class Selection:
     end: int | None = None
     names: frozenset[str] = frozenset()
 
+    def wants(self, call: str) -> bool:
+        """Whether calls of this name are shown."""
+        return not self.names or call in self.names
+
 
 def parse_names(text: str) -> frozenset[str]:
     """Names of calls in ``A,B``: a call's own in any spelling, or a family's; raises ValueError."""
@@ -48,46 +53,50 @@ def parse_names(text: str) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def dump(trace: Trace, selection: Selection, *, hex_dump: bool, as_json: bool) -> None:
+class EventPrinter:
+    """Prints events in one of the forms of ``solo5-trace dump``. ``flush`` it at the end."""
+
+    def __init__(self, header: Header, *, hex_dump: bool, as_json: bool) -> None:
+        self._line = EventLines(header, palette()).line
+        self._show = _json_lines if as_json else self._rows if hex_dump else self._one_line
+        self._lines: list[str] = []
+        # A terminal or a slow reader is to see events as they come, a file is to be written fast.
+        self._chunk_lines = 1 if sys.stdout.isatty() else _CHUNK_LINES
+
+    def show(self, event: Event, given: bytes | None = None) -> None:
+        """Print one event; ``given`` are the bytes in its call, where they are known."""
+        self._lines += self._show(event, given)
+        if len(self._lines) >= self._chunk_lines:
+            self.flush()
+
+    def flush(self) -> None:
+        """Print what is held back."""
+        if self._lines:
+            text = "\n".join(self._lines)
+            self._lines.clear()
+            sys.stdout.write(text + "\n")
+
+    def _one_line(self, event: Event, given: bytes | None) -> list[str]:
+        return [self._line(event, given)]
+
+    def _rows(self, event: Event, given: bytes | None) -> list[str]:
+        return [self._line(event, given), *byte_rows(event, given)]
+
+
+def dump(trace: Trace, selection: Selection, printer: EventPrinter) -> None:
     """Print the selected events; raises ``traces.errors.DamagedTrace`` behind the last sound one.
 
     What was read before damage has been printed by then.
     """
-    show = _json_lines if as_json else _text_lines(trace, hex_dump=hex_dump)
-    lines: list[str] = []
-    # A terminal or a slow reader is to see events as they are read, a file is to be written fast.
-    chunk = 1 if sys.stdout.isatty() else _CHUNK_LINES
     try:
-        for event in _selected(trace, selection):
-            lines += show(event)
-            if len(lines) >= chunk:
-                _print(lines)
+        for event in trace.events(selection.first):
+            if selection.end is not None and event.index >= selection.end:
+                return
+            if selection.wants(event.call.name):
+                printer.show(event)
     finally:
-        _print(lines)
+        printer.flush()
 
 
-def _print(lines: list[str]) -> None:
-    if lines:
-        text = "\n".join(lines)
-        lines.clear()
-        sys.stdout.write(text + "\n")
-
-
-def _selected(trace: Trace, selection: Selection) -> Iterator[Event]:
-    names, end = selection.names, selection.end
-    for event in trace.events(selection.first):
-        if end is not None and event.index >= end:
-            return
-        if not names or event.call.name in names:
-            yield event
-
-
-def _json_lines(event: Event) -> list[str]:
-    return [json.dumps(event_data(event))]
-
-
-def _text_lines(trace: Trace, *, hex_dump: bool) -> Callable[[Event], list[str]]:
-    line = EventLines(trace.header, palette()).line
-    if not hex_dump:
-        return lambda event: [line(event)]
-    return lambda event: [line(event), *hex_rows(result_bytes(event))]
+def _json_lines(event: Event, given: bytes | None) -> list[str]:
+    return [json.dumps(event_data(event, given))]
