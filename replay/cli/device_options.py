@@ -22,7 +22,6 @@ from monitors.manifest import (
 )
 from replay.devices.block import DEFAULT_BLOCK_SIZE, BlockImage, BlockStore
 from replay.devices.entropy import random_mac
-from replay.devices.overlay import Overlay
 from replay.devices.tap import Interface, adopt_tap, attach_tap
 
 _OPTION = re.compile(
@@ -127,6 +126,8 @@ def attach(manifest: Manifest, options: DeviceOptions) -> Attached:
 def _store(name: str, options: DeviceOptions) -> BlockStore:
     path, block_size = Path(options.blocks[name]), _sector_size(options.sector_sizes, name)
     if options.overlay_all or name in options.overlays:
+        from replay.devices.overlay import Overlay
+
         return Overlay(BlockImage(path, block_size, read_only=True))
     return BlockImage(path, block_size)
 
