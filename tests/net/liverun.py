@@ -102,6 +102,10 @@ class LiveRun:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
 
+    def descriptors(self) -> int:
+        """How many files the recorder has open."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def _complaints(self) -> str:
         self._errors.seek(0)
         return self._errors.read().decode()
