@@ -58,6 +58,8 @@ from monitors.traps import decode_trap, encode_trap
 _LENGTH_MAX = (1 << 63) - 1
 _HANDLE_MASK = 0xFFFFFFFF
 _NO_REGISTERS: Registers = {}
+_BLOCK_CALLS = frozenset((Hypercall.BLOCK_WRITE, Hypercall.BLOCK_READ))
+_NET_CALLS = frozenset((Hypercall.NET_WRITE, Hypercall.NET_READ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,9 @@ def _decode_port_write(exit_: PortWrite, memory: CheckedMemory, devices: Devices
 
 def _in_use(number: int, devices: Devices) -> bool:
     """Whether the tender has the module that serves a hypercall: block and net need a device."""
-    if number in (Hypercall.BLOCK_WRITE, Hypercall.BLOCK_READ):
+    if number in _BLOCK_CALLS:
         return bool(devices.blocks)
-    if number in (Hypercall.NET_WRITE, Hypercall.NET_READ):
+    if number in _NET_CALLS:
         return bool(devices.nets)
     return True
 

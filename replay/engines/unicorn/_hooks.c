@@ -56,6 +56,8 @@ struct state {
     int (*emu_start)(void *uc, uint64_t begin, uint64_t end, uint64_t timeout, size_t count);
     uint64_t translated;   /* instructions, since all was forgotten */
     uint64_t crashed; /* the signal that ended Unicorn; it must not be used again */
+    int64_t noted_ids[3];
+    uint64_t rip, rax, rdx; /* after the last start: nearly every stop needs them */
 };
 
 /* uc_tb of unicorn.h: what an UC_HOOK_EDGE_GENERATED callback is told about a block. */
@@ -248,7 +250,7 @@ void s5_catch_crashes(void)
         sigaction(fatal_signals[i], &action, &previous[i]);
 }
 
-/* uc_emu_start, but a crash only sets `crashed`. */
+/* uc_emu_start with a note of some registers; a crash only sets `crashed` and gives -1. */
 int s5_start(void *uc, uint64_t pc, struct state *s)
 {
     int error = 0;
@@ -261,5 +263,8 @@ int s5_start(void *uc, uint64_t pc, struct state *s)
     is_emulating = 1;
     error = s->emu_start(uc, pc, 0, 0, 0);
     is_emulating = 0;
+    s->reg_read(uc, (int)s->noted_ids[0], &s->rip);
+    s->reg_read(uc, (int)s->noted_ids[1], &s->rax);
+    s->reg_read(uc, (int)s->noted_ids[2], &s->rdx);
     return error;
 }

@@ -22,6 +22,7 @@ from replay.engines.unicorn import registers
 
 VETTED_SLOTS = 1 << 15
 _TRANSLATED_MAX = 450_000
+_NOTED = ("rip", "rax", "rdx")
 NOWHERE = 1 << 63
 """No address of an instruction (``NOWHERE`` of _hooks.c)."""
 
@@ -74,6 +75,10 @@ class State(ctypes.Structure):
         ("emu_start", ctypes.c_void_p),
         ("translated", ctypes.c_uint64),
         ("crashed", ctypes.c_uint64),
+        ("noted_ids", ctypes.c_int64 * 3),
+        ("rip", ctypes.c_uint64),
+        ("rax", ctypes.c_uint64),
+        ("rdx", ctypes.c_uint64),
     )
 
 
@@ -100,7 +105,7 @@ _EMU_START = ctypes.CFUNCTYPE(
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """Addresses for ``uc_hook_add``, the function that remembers a vetted block, and the one that
-    starts Unicorn: ``start(handle, pc, state)`` returns its error number."""
+    starts Unicorn: ``start(handle, pc, state)`` returns its error number, and -1 after a crash."""
 
     compiled: bool
     site: Any
@@ -127,6 +132,7 @@ def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any) -> State:
     state.emu_start = ctypes.cast(unicorn_library.uc_emu_start, ctypes.c_void_p)
     state.cr3_id = registers.CR3_ID
     state.flags_id = registers.UNICORN_ID["rflags"]
+    state.noted_ids[:] = [registers.UNICORN_ID[name] for name in _NOTED]
     state.passed_site = state.passed_entry = state.flat_cr3 = state.hooked_at = NOWHERE
     return state
 
@@ -214,7 +220,12 @@ class _PythonCallbacks:
         )
 
     def _start(self, uc: Any, pc: int, _state: Any) -> int:
-        return int(self._emu_start(uc, pc, 0, 0, 0))
+        error = int(self._emu_start(uc, pc, 0, 0, 0))
+        value = ctypes.c_uint64()
+        for name, identifier in zip(_NOTED, self._state.noted_ids, strict=True):
+            self._reg_read(uc, identifier, ctypes.byref(value))
+            setattr(self._state, name, value.value)
+        return error
 
     def _stop(self, uc: int, reason: Reason) -> None:
         self._state.reason = reason

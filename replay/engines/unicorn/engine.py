@@ -47,6 +47,7 @@ _STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
 _U32_MAX = (1 << 32) - 1
 _U64_MAX = (1 << 64) - 1
 
+_NONE, _SITE, _VET = (reason.value for reason in (Reason.NONE, Reason.SITE, Reason.VET))
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 
 
@@ -148,13 +149,13 @@ class UnicornEngine:
         state = self._state
         if state.passed_entry != self._pc:
             self._vetting.prepare(self._pc)
-        state.reason = Reason.NONE
+        state.reason = _NONE
         error = self._instance.start(self._pc)
-        self._pc = self._instance.pc
         reason = state.reason
-        if reason == Reason.SITE:
+        if reason == _SITE:
             return self._stopped_at(state.address)
-        if reason == Reason.VET:
+        self._pc = state.rip
+        if reason == _VET:
             self._vetting.vet()
             return None
         return self._other_stop(reason, error)
@@ -236,6 +237,8 @@ class UnicornEngine:
     def _at_site(self, site: Site) -> Exit | None:
         """The exit at a site; the guest goes on behind it."""
         match site.kind:
+            case SiteKind.OUT | SiteKind.TRAP | SiteKind.IN | SiteKind.HLT:
+                return self._cross(site)
             case SiteKind.CONTROL:
                 return self._judge(site)
             case SiteKind.INVALID:
@@ -246,11 +249,14 @@ class UnicornEngine:
                 return self._read_msr(site)
             case SiteKind.PAUSE:
                 self._skip(site)
-                return None
+        return None
+
+    def _cross(self, site: Site) -> Exit:
         self._pc = _behind(site)
         match site.kind:
             case SiteKind.OUT:
-                return PortWrite(self._port(site), self._accumulator(site.size), site.size)
+                value = self._state.rax & ((1 << (8 * site.size)) - 1)
+                return PortWrite(self._port(site), value, site.size)
             case SiteKind.IN:
                 return PortRead(self._port(site), site.size)
             case SiteKind.HLT:
@@ -289,10 +295,7 @@ class UnicornEngine:
         self._state.count += 1
 
     def _port(self, site: Site) -> int:
-        return site.port if site.port is not None else self._instance.get("rdx") & 0xFFFF
-
-    def _accumulator(self, size: int) -> int:
-        return self._instance.get("rax") & ((1 << (8 * size)) - 1)
+        return site.port if site.port is not None else self._state.rdx & 0xFFFF
 
     def _trap(self, site: Site) -> Trap:
         assert site.trap is not None

@@ -24,7 +24,7 @@ _NO_PAGE_TABLES = 0xFF_FFFF_F000  # the last page that 40 bits of physical addre
 
 
 class Instance:
-    """Owns a Unicorn handle; ``pc`` is where the last start came to a stop."""
+    """Owns a Unicorn handle."""
 
     library = uclib
 
@@ -35,7 +35,6 @@ class Instance:
         self.uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_WESTMERE)
         # An end address would be probed at every start, which leaves an exception pending.
         self.uc.ctl_exits_enabled(True)
-        self.pc = 0
         self._handle = self.uc._uch  # noqa: SLF001 (raw calls need the handle)
         self._release = self.uc._Uc__finalizer  # noqa: SLF001 (nothing else closes at once)
         self._closing = threading.Lock()
@@ -48,12 +47,11 @@ class Instance:
         self._state_pointer = ctypes.byref(state)
 
     def start(self, pc: int) -> int:
-        """Emulate from ``pc`` to the next stop; returns Unicorn's error number."""
+        """Emulate from ``pc`` to the next stop; returns Unicorn's error number. The state then
+        holds RIP, RAX and RDX."""
         error: int = self._start(self._handle, pc, self._state_pointer)
-        if self._state.crashed:
+        if error < 0:
             self._give_up(pc)
-        uclib.uc_reg_read(self._handle, registers.RIP_ID, self._value_pointer)
-        self.pc = self._value[0]
         return error
 
     def _give_up(self, pc: int) -> None:

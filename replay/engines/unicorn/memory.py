@@ -51,7 +51,8 @@ class EngineMemory:
             return
         end = gpa + len(data)
         self.ram.view[gpa:end] = data
-        if any(self.watched_pages[gpa // PAGE_BYTES : (end - 1) // PAGE_BYTES + 1]):
+        first, last = gpa // PAGE_BYTES, (end - 1) // PAGE_BYTES
+        if self.watched_pages[first] or any(self.watched_pages[first + 1 : last + 1]):
             self.on_change(gpa, end)
 
     def peek(self, gpa: int, size: int) -> bytes | None:

@@ -24,7 +24,6 @@ _PLAIN = {
 UNICORN_ID: dict[str, int] = {name: getattr(x86_const, const) for name, const in _PLAIN.items()}
 """Registers that hold one plain integer."""
 
-RIP_ID = x86_const.UC_X86_REG_RIP
 CR3_ID = x86_const.UC_X86_REG_CR3
 _STACK_IDS = [getattr(x86_const, f"UC_X86_REG_ST{number}") for number in range(8)]
 _TABLES = {
