@@ -53,6 +53,8 @@ class ClockTimes:
     readings: int = 0
     span_ns: int = 0
     went_back: int = 0
+    first_event: int = 0
+    last_event: int = 0
     polls: int = 0
     polls_ns: int = 0
     longest_ns: int = 0
@@ -67,7 +69,9 @@ class ClockTimes:
         """Take a reading; ``calls`` counts all calls up to it."""
         self.readings += 1
         before, self._last_calls = self._last_calls, dict(calls)
+        self.last_event = event
         if self.readings == 1:
+            self.first_event = event
             self._first_calls = self._last_calls
         else:
             polls = calls.get(_POLL, 0) - before.get(_POLL, 0)
@@ -76,11 +80,9 @@ class ClockTimes:
 
     def per_second(self, call: str) -> float | None:
         """How many such calls a second there were between the first reading and the last; None
-        where no time passed."""
-        if not self.span_ns:
-            return None
+        where there were none."""
         count = self._last_calls.get(call, 0) - self._first_calls.get(call, 0)
-        return count * _NS_PER_S / self.span_ns
+        return count * _NS_PER_S / self.span_ns if count and self.span_ns else None
 
     def _gap(self, gap_ns: int, event: int, inside: int) -> None:
         if gap_ns < 0:

@@ -66,6 +66,8 @@ def _clock_data(clock: ClockTimes) -> dict[str, object]:
         "readings": clock.readings,
         "span_ns": clock.span_ns,
         "went_back": clock.went_back,
+        "first_event": clock.first_event,
+        "last_event": clock.last_event,
         "polls_between_readings": clock.polls,
         "polls_between_readings_ns": clock.polls_ns,
         "longest_gap": {"ns": clock.longest_ns, "before_event": clock.longest_before},
@@ -99,8 +101,9 @@ def _time(found: Statistics) -> str:
     clock = found.clock
     if clock is None:
         return "not known: the guest read no clock"
-    readings = f"{counted(clock.readings, 'reading')} of its {clock.name}"
-    back = f", which went back {clock.went_back} times" if clock.went_back else ""
+    events = f"in events {clock.first_event} to {clock.last_event}"
+    readings = f"{counted(clock.readings, 'reading')} of its {clock.name} {events}"
+    back = f", which went back {counted(clock.went_back, 'time')}" if clock.went_back else ""
     return f"{duration_text(clock.span_ns)} of the guest's, by {readings}{back}"
 
 
@@ -129,7 +132,7 @@ def _device_rows(trace: Trace, found: Statistics) -> Iterator[str]:
 
 
 def _failures(device: Transfers) -> str:
-    empty = f", {device.empty} reads found nothing" if device.empty else ""
+    empty = f", {counted(device.empty, 'read')} found nothing" if device.empty else ""
     return empty + (f", {device.refused} refused" if device.refused else "")
 
 
@@ -138,12 +141,13 @@ def _waiting_rows(found: Statistics) -> Iterator[str]:
     if not polls.count:
         yield _labelled("waiting", "the guest never polled")
         return
-    passed = f"{polls.passed} found nothing until their timeouts had passed"
-    text = f"{counted(polls.count, 'poll')}; {passed}, {duration_text(polls.passed_ns)} in all"
-    yield _labelled("waiting", text)
+    total = duration_text(polls.passed_ns)
+    passed = f"; {polls.passed} found nothing until their timeouts had passed, {total} in all"
+    text = passed if polls.passed else "; each found a device ready"
+    yield _labelled("waiting", f"{counted(polls.count, 'poll')}{text}")
     if clock is not None and clock.polls:
         most = duration_text(clock.polls_ns)
-        text = f"{clock.polls} of them have readings before and behind: they took at most {most}"
+        text = f"at most {most} for {clock.polls} of them, by the readings before and behind"
         yield _labelled("", text)
 
 

@@ -1,102 +1,197 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
+from monitors.calls import Call, Result
+from monitors.calls.block import BlockData, BlockRead, BlockWrite
+from monitors.calls.clock import WALL_CLOCK, ClockReading
+from monitors.calls.console import ConsoleWrite
+from monitors.calls.lifecycle import DONE, Halt, Misuse, MisuseKind
+from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
+from monitors.calls.poll import Poll, PollResult
+from monitors.calls.traps import (
+    READ_TSC,
+    READ_TSCP,
+    Cpuid,
+    CpuidReading,
+    RandomReading,
+    RandomWord,
+    TscReading,
+)
+from monitors.manifest import AttachedBlock, AttachedNet
 from replay.cli.terminal import COLOURED
-from replay.cli.trace_events import EventLines, event_data, hex_rows, result_bytes, seconds
-from tests.unit.replay.cli.conftest import EVERY_KIND, MakeTrace
-from traces.reader import open_trace
-from traces.tags import SPECS
+from replay.cli.trace_events import EventLines, byte_rows, event_data, hex_rows, seconds
+from tests.net.frames import Host, arp_request
+from traces.codec import describe
+from traces.events import KNOWN, Event, RecordedResult
+from traces.header import BootInfo, GuestInfo, Header, MachineInfo
 
-LINES = """\
-#0 WallClock() = 1700000000.123456789
-#1 MonotonicClock() = 0.000000005
-#2 ConsoleWrite(data=<6 bytes, crc32c 353dd8be>)
-#3 ReadTsc() = 3000000
-#4 BlockRead(handle=1 storage, offset=0, length=512) = OK, 512 bytes \
-62 6f 6f 74 00 00 00 00 00 00 00 00 00 00 00 00… |boot............…|
-#5 BlockWrite(handle=1 storage, offset=512, data=<512 bytes, crc32c 060184f8>) = OK
-#6 BlockRead(handle=1 storage, offset=512, length=512) = OK, bytes that occur before
-#7 BlockRead(handle=1 storage, offset=1099511627776, length=512) = EINVAL
-#8 Poll(timeout_ns=1.500000000) = ready 2 service
-#9 Poll(timeout_ns=0.000000001) = time passed
-#10 NetRead(handle=2 service, length=1514) = OK, 12 bytes \
-61 1b 5b 33 31 6d 66 72 61 6d 65 ff |a.[31mframe.|
-#11 NetRead(handle=2 service, length=1514) = AGAIN
-#12 NetWrite(handle=9, data=<6 bytes, crc32c d2b20664>) = EINVAL
-#13 RandomWord(seed=1, bits=64) = 0x8000000000000000
-#14 Cpuid(leaf=0x80000001, subleaf=0x0) = eax 0x1, ebx 0x2, ecx 0xabc, edx 0x4
-#15 WallClock() = 1700000000.000000000
-#16 ReadTscp() = 3100000, aux 1
-#17 Misuse(kind='INVALID_POINTER', detail='at 0x10\\x1b[2J')
-#18 Halt(status=-7, cookie=<6 bytes, crc32c 940acc96>)
-"""
+DEVICES = (
+    AttachedBlock(1, "storage", 1 << 20, 512),
+    AttachedNet(2, "ser\x1bvice", bytes(6), 1500),
+)
+HEADER = Header(
+    created_by="a test",
+    guest=GuestInfo("g", "hvt", 2, bytes(32), 1, False),
+    machine=MachineInfo("hvt", "any", 1 << 20, 1),
+    boot=BootInfo(devices=DEVICES),
+)
+ARP = arp_request(Host(bytes((2, 0, 0, 0, 0, 1)), bytes((10, 0, 0, 1))), bytes((10, 0, 0, 2)))
+ARP_TEXT = "ARP who has 10.0.0.2? tell 10.0.0.1"
 
 
-@pytest.fixture
-def path(make_trace: MakeTrace) -> Path:
-    return make_trace()
+def event(call: Call, result: RecordedResult, index: int = 7) -> Event:
+    return Event(index, describe(call), result)
 
 
-def test_every_kind_has_a_line(path: Path) -> None:
-    with open_trace(path) as trace:
-        line = EventLines(trace.header).line
-        assert [line(event) for event in trace.events()] == LINES.splitlines()
-
-
-def test_every_kind_is_covered_here() -> None:
-    assert {type(call) for call, _ in EVERY_KIND} == {spec.call for spec in SPECS.values()}
-
-
-def test_colours_stand_around_number_and_name(path: Path) -> None:
-    with open_trace(path) as trace:
-        line = EventLines(trace.header, COLOURED).line(next(trace.events(3)))
-    assert line == "\x1b[2m#3\x1b[0m \x1b[36mReadTsc\x1b[0m() = 3000000"
-
-
-def test_json_data_holds_all_values(path: Path) -> None:
-    with open_trace(path) as trace:
-        data = [json.loads(json.dumps(event_data(event))) for event in trace.events()]
-    assert data[0] == {
-        "event": 0,
-        "call": "WallClock",
-        "inputs": {},
-        "result": {"ns": 1_700_000_000_123_456_789},
-    }
-    assert data[2]["inputs"] == {"data": {"length": 6, "crc32c": "353dd8be"}}
-    assert data[4]["inputs"] == {"handle": 1, "offset": 0, "length": 512}
-    assert data[4]["result"] == {"status": 0, "data": (b"boot" + bytes(508)).hex()}
-    assert data[6]["result"] == {"status": 0, "known": True}
-    assert data[17]["inputs"] == {"kind": "INVALID_POINTER", "detail": "at 0x10\x1b[2J"}
-    assert data[18]["result"] == {}
+def line(call: Call, result: RecordedResult, given: bytes | None = None) -> str:
+    text = EventLines(HEADER).line(event(call, result), given)
+    assert text.startswith("#7 ")
+    return text[3:]
 
 
 @pytest.mark.parametrize(
-    ("ns", "text"),
+    ("call", "result", "text"),
     [
-        (0, "0.000000000"),
-        (1, "0.000000001"),
-        (1_000_000_000, "1.000000000"),
-        (2**64 - 1, "18446744073.709551615"),
+        (WALL_CLOCK, ClockReading(1_000_000_002), "WallClock() = 1.000000002"),
+        (READ_TSC, TscReading(12), "ReadTsc() = 12"),
+        (READ_TSCP, TscReading(12, 3), "ReadTscp() = 12, aux 3"),
+        (RandomWord(True, 16), RandomReading(255), "RandomWord(seed=1, bits=16) = 0xff"),
+        (
+            Cpuid(16, 0),
+            CpuidReading(1, 2, 3, 4),
+            "Cpuid(leaf=0x10, subleaf=0x0) = eax 0x1, ebx 0x2, ecx 0x3, edx 0x4",
+        ),
+        (Poll(1), PollResult(0), "Poll(timeout_ns=0.000000001) = time passed"),
+        (Poll(0), PollResult(0b1100), "Poll(timeout_ns=0.000000000) = ready 2 ser\\x1bvice, 3"),
+        (NetRead(2, 60), NetFrame(1, b""), "NetRead(handle=2 ser\\x1bvice, length=60) = AGAIN"),
+        (NetRead(5, 60), NetFrame(2, b""), "NetRead(handle=5, length=60) = EINVAL"),
+        (
+            NetRead(5, 60),
+            NetFrame(0, ARP),
+            f"NetRead(handle=5, length=60) = OK, 42 bytes: {ARP_TEXT}",
+        ),
+        (
+            Misuse(MisuseKind.INVALID_POINTER, "a\nb"),
+            DONE,
+            "Misuse(kind='INVALID_POINTER', detail='a\\nb')",
+        ),
+        (Halt(-3), DONE, "Halt(status=-3, cookie=<0 bytes, crc32c 00000000>)"),
     ],
 )
-def test_seconds_are_exact(ns: int, text: str) -> None:
-    assert seconds(ns) == text
+def test_lines(call: Call, result: Result, text: str) -> None:
+    assert line(call, result) == text
 
 
-def test_only_devices_give_bytes(path: Path) -> None:
-    with open_trace(path) as trace:
-        sizes = {e.index: len(result_bytes(e)) for e in trace.events() if result_bytes(e)}
-    assert sizes == {4: 512, 10: 12}
+@pytest.mark.parametrize(
+    ("offset", "length", "sectors"),
+    [
+        (0, 512, " (sector 0)"),
+        (4096, 512, " (sector 8)"),
+        (4096, 2048, " (sectors 8-11)"),
+        (1, 512, ""),
+        (0, 511, ""),
+        (0, 0, ""),
+    ],
+)
+def test_requests_of_whole_sectors_name_them(offset: int, length: int, sectors: str) -> None:
+    text = line(BlockRead(1, offset, length), KNOWN)
+    assert text == (
+        f"BlockRead(handle=1 storage, offset={offset}{sectors}, length={length})"
+        " = OK, bytes that occur before"
+    )
+    text = line(BlockWrite(1, offset, bytes(length)), IoStatus(0))
+    assert text.startswith(f"BlockWrite(handle=1 storage, offset={offset}{sectors}, data=<{length}")
 
 
-def test_hex_rows() -> None:
-    rows = list(hex_rows(bytes(range(0x30, 0x42)) + b"\x00\xff"))
-    assert rows == [
-        "    000000  30 31 32 33 34 35 36 37 38 39 3a 3b 3c 3d 3e 3f  |0123456789:;<=>?|",
-        "    000010  40 41 00 ff                                      |@A..|",
-    ]
-    assert not list(hex_rows(b""))
+def test_unknown_devices_have_no_sectors() -> None:
+    assert "sector" not in line(BlockRead(2, 0, 512), BlockData(2, b""))
+    assert "sector" not in line(BlockRead(9, 0, 512), BlockData(2, b""))
+
+
+def test_data_that_was_read_begins_the_line() -> None:
+    text = line(BlockRead(9, 0, 20), BlockData(0, b"0123456789abcde\0rest"))
+    assert text.endswith(
+        "= OK, 20 bytes: 30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 00… |0123456789abcde.…|"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"hello\n", r"'hello\n'"),
+        (b"a\\n\x1b[2J", r"'a\\n\x1b[2J'"),
+        ("żółw".encode(), "'żółw'"),
+        (b"\xff\xfe", r"b'\xff\xfe'"),
+        (b"x" * 401, f"'{'x' * 400}'… (401 bytes)"),
+        (b"", "''"),
+    ],
+)
+def test_text_that_is_given(data: bytes, text: str) -> None:
+    assert line(ConsoleWrite(data), DONE, data) == f"ConsoleWrite(data={text})"
+    assert "crc32c" in line(ConsoleWrite(data), DONE)
+
+
+def test_bytes_that_are_given() -> None:
+    assert f"data=<42 bytes: {ARP_TEXT}>) = OK" in line(NetWrite(2, ARP), IoStatus(0), ARP)
+    assert "data=<1 byte: 61 |a|>) = OK" in line(BlockWrite(1, 0, b"a"), IoStatus(0), b"a")
+    assert "data=<0 bytes>) = EINVAL" in line(BlockWrite(1, 0, b""), IoStatus(2), b"")
+    assert line(Halt(1, b"abc"), DONE, b"abc") == "Halt(status=1, cookie=<3 bytes: 61 62 63 |abc|>)"
+
+
+def test_colours_surround_number_and_name() -> None:
+    text = EventLines(HEADER, COLOURED).line(event(WALL_CLOCK, ClockReading(0)))
+    assert text == "\x1b[2m#7\x1b[0m \x1b[36mWallClock\x1b[0m() = 0.000000000"
+
+
+def test_seconds_are_exact() -> None:
+    assert seconds(2**64 - 1) == "18446744073.709551615"
+
+
+def test_rows_of_hexadecimal_bytes() -> None:
+    first, second = hex_rows(bytes(range(0x40, 0x52)))
+    assert first == (
+        "    000000  40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f  |@ABCDEFGHIJKLMNO|"
+    )
+    assert second == f"    000010  {'50 51':<47}  |PQ|"
+
+
+def test_rows_of_what_an_event_moved() -> None:
+    rows = list(byte_rows(event(NetRead(2, 60), NetFrame(0, ARP))))
+    assert rows[0].startswith("    Ethernet 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff")
+    assert rows[1] == f"    {ARP_TEXT}"
+    assert rows[2].startswith("    000000  ff ff")
+    assert list(byte_rows(event(NetWrite(2, ARP), IoStatus(0)), ARP)) == rows
+    assert list(byte_rows(event(BlockRead(1, 0, 2), BlockData(0, b"ab")))) == [*hex_rows(b"ab")]
+    assert list(byte_rows(event(ConsoleWrite(b"ab"), DONE), b"ab")) == [*hex_rows(b"ab")]
+    assert not list(byte_rows(event(NetWrite(2, ARP), IoStatus(0))))
+    assert not list(byte_rows(event(NetRead(2, 60), NetFrame(1, b""))))
+
+
+def test_data_of_events() -> None:
+    assert event_data(event(NetRead(2, 60), NetFrame(0, ARP))) == {
+        "event": 7,
+        "call": "NetRead",
+        "inputs": {"handle": 2, "length": 60},
+        "result": {"status": 0, "data": ARP.hex()},
+        "frame": (
+            "Ethernet 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff, ARP, 28 bytes",
+            ARP_TEXT,
+        ),
+    }
+    known = event_data(event(BlockRead(1, 0, 512), KNOWN))
+    assert known["result"] == {"status": 0, "known": True}
+    assert "frame" not in known
+
+
+def test_data_of_what_the_guest_gave() -> None:
+    printed = event(ConsoleWrite(b"\xffhi"), DONE)
+    assert event_data(printed)["inputs"] == {"data": {"length": 3, "crc32c": "f59d26c2"}}
+    assert event_data(printed, b"\xffhi")["inputs"] == {
+        "data": {"length": 3, "crc32c": "f59d26c2", "bytes": "ff6869", "text": "\ufffdhi"}
+    }
+    sent = event_data(event(NetWrite(2, ARP), IoStatus(0)), ARP)
+    assert json.loads(json.dumps(sent))["frame"][1] == ARP_TEXT
+    assert "frame" not in event_data(event(BlockWrite(1, 0, b"a"), IoStatus(0)), b"a")
