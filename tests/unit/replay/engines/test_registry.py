@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from replay.engines.errors import EngineUnavailable
+from replay.engines.ports import CountsInstructions
+from replay.engines.registry import ENGINE_NAMES, choose_engine, engine_factory
+
+
+def test_auto_chooses_an_engine_that_exists() -> None:
+    assert choose_engine("auto") in ENGINE_NAMES
+
+
+def test_a_name_is_taken_at_its_word() -> None:
+    assert choose_engine("abacus") == "abacus"
+
+
+def test_an_unknown_engine_names_the_known_ones() -> None:
+    with pytest.raises(EngineUnavailable) as caught:
+        engine_factory("abacus")
+    assert caught.value.engine == "abacus"
+    assert "unicorn" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+def test_factories_make_engines(name: str) -> None:
+    engine = engine_factory(name)()
+    assert isinstance(engine, CountsInstructions)
+    engine.close()
+
+
+def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "replay.engines.unicorn.engine", None)
+    with pytest.raises(EngineUnavailable, match="pip install unicorn"):
+        engine_factory("unicorn")
