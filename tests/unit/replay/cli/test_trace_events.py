@@ -1,88 +1,127 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from monitors.calls import Call, Result
+from monitors.calls import Call
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
-from monitors.calls.clock import WALL_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
-from monitors.calls.lifecycle import DONE, Halt, Misuse, MisuseKind
+from monitors.calls.lifecycle import DONE, Halt
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
-from monitors.calls.traps import (
-    READ_TSC,
-    READ_TSCP,
-    Cpuid,
-    CpuidReading,
-    RandomReading,
-    RandomWord,
-    TscReading,
-)
-from monitors.manifest import AttachedBlock, AttachedNet
 from replay.cli.terminal import COLOURED
 from replay.cli.trace_events import EventLines, byte_rows, event_data, hex_rows, seconds
 from tests.net.frames import Host, arp_request
+from tests.unit.replay.cli.conftest import EVERY_KIND, MakeTrace, make_header
 from traces.codec import describe
 from traces.events import KNOWN, Event, RecordedResult
-from traces.header import BootInfo, GuestInfo, Header, MachineInfo
+from traces.reader import open_trace
+from traces.tags import SPECS
 
-DEVICES = (
-    AttachedBlock(1, "storage", 1 << 20, 512),
-    AttachedNet(2, "ser\x1bvice", bytes(6), 1500),
-)
-HEADER = Header(
-    created_by="a test",
-    guest=GuestInfo("g", "hvt", 2, bytes(32), 1, False),
-    machine=MachineInfo("hvt", "any", 1 << 20, 1),
-    boot=BootInfo(devices=DEVICES),
-)
+LINES = """\
+#0 WallClock() = 1700000000.123456789
+#1 MonotonicClock() = 0.000000005
+#2 ConsoleWrite(data=<6 bytes, crc32c 353dd8be>)
+#3 ReadTsc() = 3000000
+#4 BlockRead(handle=1 storage, offset=0 (sector 0), length=512) = OK, 512 bytes: \
+62 6f 6f 74 00 00 00 00 00 00 00 00 00 00 00 00… |boot............…|
+#5 BlockWrite(handle=1 storage, offset=512 (sector 1), data=<512 bytes, crc32c 060184f8>) = OK
+#6 BlockRead(handle=1 storage, offset=512 (sector 1), length=512) = OK, bytes that occur before
+#7 BlockRead(handle=1 storage, offset=1099511627776 (sector 2147483648), length=512) = EINVAL
+#8 Poll(timeout_ns=1.500000000) = ready 2 service
+#9 Poll(timeout_ns=0.000000001) = time passed
+#10 NetRead(handle=2 service, length=1514) = OK, 12 bytes: \
+Ethernet cut off after 12 bytes
+#11 NetRead(handle=2 service, length=1514) = AGAIN
+#12 NetWrite(handle=9, data=<6 bytes, crc32c d2b20664>) = EINVAL
+#13 RandomWord(seed=1, bits=64) = 0x8000000000000000
+#14 Cpuid(leaf=0x80000001, subleaf=0x0) = eax 0x1, ebx 0x2, ecx 0xabc, edx 0x4
+#15 WallClock() = 1700000000.000000000
+#16 ReadTscp() = 3100000, aux 1
+#17 Misuse(kind='INVALID_POINTER', detail='at 0x10\\x1b[2J')
+#18 Halt(status=-7, cookie=<6 bytes, crc32c 940acc96>)
+"""
+
+
 ARP = arp_request(Host(bytes((2, 0, 0, 0, 0, 1)), bytes((10, 0, 0, 1))), bytes((10, 0, 0, 2)))
 ARP_TEXT = "ARP who has 10.0.0.2? tell 10.0.0.1"
 
 
-def event(call: Call, result: RecordedResult, index: int = 7) -> Event:
-    return Event(index, describe(call), result)
+def event(call: Call, result: RecordedResult) -> Event:
+    return Event(7, describe(call), result)
 
 
 def line(call: Call, result: RecordedResult, given: bytes | None = None) -> str:
-    text = EventLines(HEADER).line(event(call, result), given)
+    text = EventLines(make_header()).line(event(call, result), given)
     assert text.startswith("#7 ")
     return text[3:]
 
 
+@pytest.fixture
+def path(make_trace: MakeTrace) -> Path:
+    return make_trace()
+
+
+def test_every_kind_has_a_line(path: Path) -> None:
+    with open_trace(path) as trace:
+        lines = EventLines(trace.header)
+        assert [lines.line(event) for event in trace.events()] == LINES.splitlines()
+
+
+def test_every_kind_is_covered_here() -> None:
+    assert {type(call) for call, _ in EVERY_KIND} == {spec.call for spec in SPECS.values()}
+
+
+def test_colours_stand_around_number_and_name(path: Path) -> None:
+    with open_trace(path) as trace:
+        text = EventLines(trace.header, COLOURED).line(next(trace.events(3)))
+    assert text == "\x1b[2m#3\x1b[0m \x1b[36mReadTsc\x1b[0m() = 3000000"
+
+
+def test_json_data_holds_all_values(path: Path) -> None:
+    with open_trace(path) as trace:
+        data = [json.loads(json.dumps(event_data(e))) for e in trace.events()]
+    assert data[0] == {
+        "event": 0,
+        "call": "WallClock",
+        "inputs": {},
+        "result": {"ns": 1_700_000_000_123_456_789},
+    }
+    assert data[2]["inputs"] == {"data": {"length": 6, "crc32c": "353dd8be"}}
+    assert data[4]["inputs"] == {"handle": 1, "offset": 0, "length": 512}
+    assert data[4]["result"] == {"status": 0, "data": (b"boot" + bytes(508)).hex()}
+    assert data[6]["result"] == {"status": 0, "known": True}
+    assert data[17]["inputs"] == {"kind": "INVALID_POINTER", "detail": "at 0x10\x1b[2J"}
+    assert data[18]["result"] == {}
+
+
 @pytest.mark.parametrize(
-    ("call", "result", "text"),
+    ("ns", "text"),
     [
-        (WALL_CLOCK, ClockReading(1_000_000_002), "WallClock() = 1.000000002"),
-        (READ_TSC, TscReading(12), "ReadTsc() = 12"),
-        (READ_TSCP, TscReading(12, 3), "ReadTscp() = 12, aux 3"),
-        (RandomWord(True, 16), RandomReading(255), "RandomWord(seed=1, bits=16) = 0xff"),
-        (
-            Cpuid(16, 0),
-            CpuidReading(1, 2, 3, 4),
-            "Cpuid(leaf=0x10, subleaf=0x0) = eax 0x1, ebx 0x2, ecx 0x3, edx 0x4",
-        ),
-        (Poll(1), PollResult(0), "Poll(timeout_ns=0.000000001) = time passed"),
-        (Poll(0), PollResult(0b1100), "Poll(timeout_ns=0.000000000) = ready 2 ser\\x1bvice, 3"),
-        (NetRead(2, 60), NetFrame(1, b""), "NetRead(handle=2 ser\\x1bvice, length=60) = AGAIN"),
-        (NetRead(5, 60), NetFrame(2, b""), "NetRead(handle=5, length=60) = EINVAL"),
-        (
-            NetRead(5, 60),
-            NetFrame(0, ARP),
-            f"NetRead(handle=5, length=60) = OK, 42 bytes: {ARP_TEXT}",
-        ),
-        (
-            Misuse(MisuseKind.INVALID_POINTER, "a\nb"),
-            DONE,
-            "Misuse(kind='INVALID_POINTER', detail='a\\nb')",
-        ),
-        (Halt(-3), DONE, "Halt(status=-3, cookie=<0 bytes, crc32c 00000000>)"),
+        (0, "0.000000000"),
+        (1, "0.000000001"),
+        (1_000_000_000, "1.000000000"),
+        (2**64 - 1, "18446744073.709551615"),
     ],
 )
-def test_lines(call: Call, result: Result, text: str) -> None:
-    assert line(call, result) == text
+def test_seconds_are_exact(ns: int, text: str) -> None:
+    assert seconds(ns) == text
+
+
+def test_only_devices_give_bytes(path: Path) -> None:
+    with open_trace(path) as trace:
+        rows = {e.index: len(list(byte_rows(e))) for e in trace.events() if list(byte_rows(e))}
+    assert rows == {4: 512 // 16, 10: 2}
+
+
+def test_hex_rows() -> None:
+    rows = list(hex_rows(bytes(range(0x30, 0x42)) + b"\x00\xff"))
+    assert rows == [
+        "    000000  30 31 32 33 34 35 36 37 38 39 3a 3b 3c 3d 3e 3f  |0123456789:;<=>?|",
+        "    000010  40 41 00 ff                                      |@A..|",
+    ]
+    assert not list(hex_rows(b""))
 
 
 @pytest.mark.parametrize(
@@ -139,23 +178,6 @@ def test_bytes_that_are_given() -> None:
     assert "data=<1 byte: 61 |a|>) = OK" in line(BlockWrite(1, 0, b"a"), IoStatus(0), b"a")
     assert "data=<0 bytes>) = EINVAL" in line(BlockWrite(1, 0, b""), IoStatus(2), b"")
     assert line(Halt(1, b"abc"), DONE, b"abc") == "Halt(status=1, cookie=<3 bytes: 61 62 63 |abc|>)"
-
-
-def test_colours_surround_number_and_name() -> None:
-    text = EventLines(HEADER, COLOURED).line(event(WALL_CLOCK, ClockReading(0)))
-    assert text == "\x1b[2m#7\x1b[0m \x1b[36mWallClock\x1b[0m() = 0.000000000"
-
-
-def test_seconds_are_exact() -> None:
-    assert seconds(2**64 - 1) == "18446744073.709551615"
-
-
-def test_rows_of_hexadecimal_bytes() -> None:
-    first, second = hex_rows(bytes(range(0x40, 0x52)))
-    assert first == (
-        "    000000  40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f  |@ABCDEFGHIJKLMNO|"
-    )
-    assert second == f"    000010  {'50 51':<47}  |PQ|"
 
 
 def test_rows_of_what_an_event_moved() -> None:
