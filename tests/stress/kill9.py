@@ -31,7 +31,13 @@ PROMISED_MS = 50.0
 SLACK_MS = 50.0
 """For a thread that has to be scheduled on a machine with other work."""
 
-_LONGEST_RUN_S = 1.2
+_LONGEST_RUN_S = 0.8
+_EARLY = 1 / 8
+"""Of the tries: the time is counted from the start of the process and not from the first line."""
+
+_FEW = 1 / 5
+"""Of the tries: with a guest that may end by itself before the kill."""
+
 _ENDLESS = 10**9
 _FEW_LINES = 150
 _FAITHFUL, _INCOMPLETE = 0, 5
@@ -78,9 +84,12 @@ def build_ticker(directory: Path) -> Path:
     )
 
 
-def one_try(guest: Path, trace: Path, mode: str, lines: int, alive_s: float) -> Outcome:
-    """Record, kill after ``alive_s``, examine; raises ``Lost``."""
-    run = _record_and_kill(guest, trace, mode, lines, alive_s)
+def one_try(guest: Path, trace: Path, mode: str, draw: random.Random) -> Outcome:
+    """Record, kill, examine; raises ``Lost``."""
+    lines = _FEW_LINES if draw.random() < _FEW else _ENDLESS
+    alive_s = draw.uniform(0, _LONGEST_RUN_S)
+    from_first_line = draw.random() >= _EARLY
+    run = _record_and_kill(guest, trace, [mode, str(lines)], alive_s, from_first_line)
     try:
         with open_trace(trace) as opened:
             complete, events = opened.complete, opened.event_count
@@ -95,12 +104,16 @@ def one_try(guest: Path, trace: Path, mode: str, lines: int, alive_s: float) -> 
     return _compare(run, replayed, "complete" if complete else "incomplete", events)
 
 
-def _record_and_kill(guest: Path, trace: Path, mode: str, lines: int, alive_s: float) -> Run:
+def _record_and_kill(
+    guest: Path, trace: Path, arguments: list[str], alive_s: float, from_first_line: bool
+) -> Run:
     program = Path(sys.executable).with_name("solo5-record")
-    words = ["-q", "-o", str(trace), "--mem=16", str(guest), "--solo5:quiet", mode, str(lines)]
+    words = ["-q", "-o", str(trace), "--mem=16", str(guest), "--solo5:quiet", *arguments]
     with subprocess.Popen([program, *words], stdout=subprocess.PIPE) as recorder:
         assert recorder.stdout is not None
         pipe = recorder.stdout.fileno()
+        if from_first_line:
+            select.select((pipe,), (), ())
         seen, ended = _read_for(pipe, alive_s)
         killed_ns = 0 if ended else time.clock_gettime_ns(time.CLOCK_REALTIME)
         recorder.kill()
@@ -148,8 +161,7 @@ def tries(count: int, seed: int, directory: Path) -> list[tuple[str, Outcome]]:
     outcomes = []
     for number in range(count):
         mode, trace = MODES[number % len(MODES)], directory / f"{number}.mp"
-        lines = _FEW_LINES if draw.random() < 0.2 else _ENDLESS
-        outcomes.append((mode, one_try(guest, trace, mode, lines, draw.uniform(0, _LONGEST_RUN_S))))
+        outcomes.append((mode, one_try(guest, trace, mode, draw)))
         trace.unlink(missing_ok=True)
     return outcomes
 
