@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 
 from replay.engines.errors import NotReproducible
-from replay.engines.paging import PageFault, is_canonical, translate
+from replay.engines.paging import is_canonical
 from replay.engines.sites import Site
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.exceptions import Raised
@@ -56,7 +56,7 @@ class ControlUnit:
 
     def __init__(self, instance: Instance, memory: EngineMemory) -> None:
         self._instance = instance
-        self._memory = memory
+        self._read_virtual = memory.read_virtual
         self._judges: dict[str, Callable[[Site], Raised | None]] = {
             "mov": self._move,
             "wrmsr": self._write_msr,
@@ -149,13 +149,13 @@ class ControlUnit:
         """The new CS lies above the new RIP on the stack."""
         size = _OPERAND_BYTES.get(site.text.split(maxsplit=1)[0][-1], 2 if 0x66 in site.code else 4)
         at = self._instance.get("rsp") + size
-        return self._check_target(site, self._read(at, 2))
+        return self._check_target(site, self._read_virtual(at, 2))
 
     def _far_transfer(self, site: Site) -> Raised | None:
         """The new CS lies above the new RIP in a memory operand."""
         size = 8 if _has_rex_w(site.code) else 2 if 0x66 in site.code else 4
         at = memory_operand(site.code, site.address, self._instance.get)
-        return self._check_target(site, None if at is None else self._read(at + size, 2))
+        return self._check_target(site, None if at is None else self._read_virtual(at + size, 2))
 
     def _check_target(self, site: Site, raw: bytes | None, gates: int = 1) -> Raised | None:
         """Refuse a selector that leads elsewhere; one that leads nowhere faults by itself."""
@@ -176,14 +176,14 @@ class ControlUnit:
         table = registers.LDTR_ID if selector & 4 else registers.GDTR_ID
         _, base, limit, _ = self._instance.uc.reg_read(table)
         index = selector & ~7
-        raw = self._read(base + index, 8) if index + 7 <= limit else None
+        raw = self._read_virtual(base + index, 8) if index + 7 <= limit else None
         return None if raw is None else int.from_bytes(raw, "little")
 
     # ---- floating point
 
     def _load_mxcsr(self, site: Site, offset: int) -> Raised | None:
         at = memory_operand(site.code, site.address, self._instance.get)
-        raw = None if at is None else self._read(at + offset, 4)
+        raw = None if at is None else self._read_virtual(at + offset, 4)
         if raw is None:
             return None
         value = int.from_bytes(raw, "little")
@@ -193,17 +193,6 @@ class ControlUnit:
             why = "Unicorn raises no SSE floating-point exceptions, and this unmasks some"
             raise _refused(site, why, "keep bits 7 to 12 of MXCSR set")
         return None
-
-    def _read(self, gva: int, size: int) -> bytes | None:
-        """Guest memory, or ``None`` where reading it would fault."""
-        data = b""
-        for at in range(gva, gva + size):
-            place = translate(self._memory.peek, self._instance.get("cr3"), at & ((1 << 64) - 1))
-            byte = None if isinstance(place, PageFault) else self._memory.peek(place, 1)
-            if byte is None:
-                return None
-            data += byte
-        return data
 
 
 def _is_valid_cr0(value: int) -> bool:

@@ -40,8 +40,8 @@ from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.operands import misses_stack
 from replay.engines.unicorn.vetting import Vetting
 
-_DB, _UD, _SS, _GP = 1, 6, 12, 13
-_INT1 = b"\xf1"  # Unicorn does not know it
+_DB, _BP, _UD, _SS, _GP = 1, 3, 6, 12, 13
+_INT1, _INT3 = b"\xf1", b"\xcc"
 _IA32_TSC = 0x10
 _STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
 _U32_MAX = (1 << 32) - 1
@@ -204,13 +204,22 @@ class UnicornEngine:
         return None
 
     def _deliver(self, raised: Raised) -> TripleFault | None:
-        if not raised.software:
+        if raised.software:
+            self._pc = self._software_interrupt(raised)
+        else:
             self._uncount()
         target = self._exceptions.deliver(raised, self._pc)
         if isinstance(target, TripleFault):
             return target
         self._pc = target
         return None
+
+    def _software_interrupt(self, raised: Raised) -> int:
+        """Where the instruction lies that raised an exception on purpose: Unicorn is past it."""
+        end = raised.next_rip or self._pc
+        last = self._memory.code((end - 1) & _U64_MAX, 1)
+        is_short = (raised.vector, last) in ((_BP, _INT3), (_DB, _INT1))
+        return (end - (1 if is_short else 2)) & _U64_MAX
 
     def _memory_exit(self) -> Exit:
         gpa, kind = self._state.address, self._state.detail

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monitors.ports import TripleFault
 from replay.engines.paging import PageFault, is_canonical, translate
+from replay.engines.ram import PAGE_BYTES
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.instance import Instance
 
@@ -141,17 +143,15 @@ class ExceptionUnit:
         stack = self._stack(ist, external) & ~15
         if not is_canonical(gate):
             raise _Fault(Raised(_GP, external))
-        flags = self._get("rflags")
+        flags = self._get("rflags") & ~_FLAG_RF  # Unicorn lets it stand until a block ends
         is_fault = not raised.software and raised.vector not in _TRAPS
         saved_rip = raised.next_rip if raised.software and raised.next_rip else rip
         frame = [self._get("ss"), self._get("rsp"), flags | (_FLAG_RF if is_fault else 0)]
         frame += [self._get("cs"), saved_rip]
         if raised.error_code is not None:
             frame.append(raised.error_code)
-        for value in frame:
-            stack -= 8
-            self._push(stack & _MASK64, value, external)
-        self._set("rsp", stack & _MASK64)
+        stack = self._push(stack, frame, external)
+        self._set("rsp", stack)
         cleared = _CLEARED_BY_ENTRY | (_FLAG_IF if kind == _INTERRUPT_GATE else 0)
         self._set("rflags", flags & ~cleared)
         self._set("cs", selector & ~3)
@@ -213,13 +213,24 @@ class ExceptionUnit:
             raise _Fault(Raised(_PF, 0, gva))
         return raw
 
-    def _push(self, gva: int, value: int, external: int) -> None:
-        if not is_canonical(gva):
+    def _push(self, stack: int, values: Sequence[int], external: int) -> int:
+        """Push ``values``; returns the new stack pointer. What lies in one page is written or
+        faults as a whole."""
+        bottom = stack - 8 * len(values)
+        if bottom // PAGE_BYTES == (stack - 1) // PAGE_BYTES:
+            self._store(bottom & _MASK64, struct.pack(f"<{len(values)}Q", *values[::-1]), external)
+            return bottom & _MASK64
+        for value in values:
+            stack -= 8
+            self._store(stack & _MASK64, struct.pack("<Q", value), external)
+        return stack & _MASK64
+
+    def _store(self, gva: int, data: bytes, external: int) -> None:
+        last = gva + len(data) - 8  # the first word pushed, which faults first
+        if not is_canonical(last):
             raise _Fault(Raised(_SS, external))
-        if not self._memory.poke(
-            self._physical(gva, write=True), struct.pack("<Q", value & _MASK64)
-        ):
-            raise _Fault(Raised(_PF, 2, gva))
+        if not self._memory.poke(self._physical(last, write=True) - (last - gva), data):
+            raise _Fault(Raised(_PF, 2, last))
 
     def _physical(self, gva: int, *, write: bool) -> int:
         if not is_canonical(gva):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from unicorn import unicorn_const as uc_const
 
@@ -72,18 +72,29 @@ class EngineMemory:
         return any(p.start < end and start < p.end for p in self._read_only)
 
     def code(self, pc: int, size: int) -> bytes:
-        """Up to ``size`` bytes of code at a virtual address, as far as they are mapped."""
-        cr3 = self._instance.get("cr3")
-        pieces = b""
-        while len(pieces) < size:
-            gva = (pc + len(pieces)) & _U64_MAX
-            gpa = translate(self.peek, cr3, gva)
-            take = min(size - len(pieces), PAGE_BYTES - gva % PAGE_BYTES)
-            if isinstance(gpa, PageFault) or (piece := self.peek(gpa, take)) is None:
-                break
+        """Up to ``size`` bytes of code at a virtual address, as far as they are mapped; their pages
+        are watched from now on."""
+        found = b""
+        for gpa, length in self._places(pc, size):
             self.watched_pages[gpa // PAGE_BYTES] = 1
-            pieces += piece
-        return pieces
+            found += self.read(gpa, length)
+        return found
+
+    def read_virtual(self, gva: int, size: int) -> bytes | None:
+        """Memory at a virtual address, or ``None`` where a read would fault."""
+        found = b"".join(self.read(gpa, length) for gpa, length in self._places(gva, size))
+        return found if len(found) == size else None
+
+    def _places(self, gva: int, size: int) -> Iterator[tuple[int, int]]:
+        """The physical pieces of ``size`` bytes at ``gva``, up to the first that is missing."""
+        cr3 = self._instance.get("cr3")
+        while size > 0:
+            length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
+            gpa = translate(self.peek, cr3, gva & _U64_MAX)
+            if isinstance(gpa, PageFault) or gpa + length > self.ram.size:
+                return
+            yield gpa, length
+            gva, size = gva + length, size - length
 
     def watch_tables(self, cr3: int) -> set[int]:
         """Watch the page tables under ``cr3``; returns the numbers of their pages."""

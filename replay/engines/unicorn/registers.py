@@ -21,6 +21,8 @@ _PLAIN = {
     "fsw": "UC_X86_REG_FPSW",
     "ftw": "UC_X86_REG_FPTAG",
 }
+# A processor clears it with the next instruction, Unicorn with the next block.
+_RESUME_FLAG = 0x10000
 UNICORN_ID: dict[str, int] = {name: getattr(x86_const, const) for name, const in _PLAIN.items()}
 """Registers that hold one plain integer."""
 
@@ -46,6 +48,7 @@ EFER = _MSRS["efer"]
 def read_all(uc: Any) -> dict[str, int]:
     """Every register by name; descriptor tables as ``*_base`` and ``*_limit``."""
     values = dict(zip(UNICORN_ID, uc.reg_read_batch(list(UNICORN_ID.values())), strict=True))
+    values["rflags"] &= ~_RESUME_FLAG
     for number, identifier in enumerate(_STACK_IDS):
         values[f"st{number}"] = _as_integer(uc.reg_read(identifier))
     for name, identifier in _TABLES.items():
