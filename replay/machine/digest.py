@@ -54,7 +54,7 @@ def memory_digest(ram: GuestRam) -> bytes:
         first = max(done, start - start % _CHUNK_BYTES)
         for chunk in range(first, end, _CHUNK_BYTES):
             data = bytes(ram.view[chunk : chunk + _CHUNK_BYTES])
-            if data != _ZERO_CHUNK:
+            if data != _ZERO_CHUNK[: len(data)]:
                 digest.update(chunk.to_bytes(8, "little"))
                 digest.update(google_crc32c.value(data).to_bytes(4, "little"))
             done = chunk + _CHUNK_BYTES

@@ -6,6 +6,7 @@ every source. It takes no decision of its own.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from monitors.calls import Call
@@ -37,12 +38,16 @@ class Interposer:
         self._observers = tuple(observers)
 
     def run(self, until_event: int | None = None) -> Ending:
-        """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done."""
+        """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done.
+
+        Where as many are done already, nothing runs.
+        """
         machine = self.machine
         run, memory = machine.engine.run, machine.memory
         decode, encode = machine.monitor.decode, machine.monitor.encode
         set_registers, answer = machine.engine.set_registers, self._source.answer
-        while self.events != until_event:
+        last = sys.maxsize if until_event is None else until_event
+        while self.events < last:
             exit_ = run()
             if type(exit_) is Interrupted:
                 return Stopped()

@@ -37,8 +37,9 @@ class Machine:
         self.memory: CheckedMemory = monitor.memory(engine, plan.mem_size)
 
     def close(self) -> None:
-        """End the engine and free the guest's memory."""
+        """End the engine and free the guest's memory; twice does no harm."""
         self.engine.close()
+        self.ram.close()
 
 
 def boot_machine(plan: MachinePlan, engine: Engine, image: GuestImage | None = None) -> Machine:
