@@ -37,8 +37,8 @@ echo "(status $replayed)"
 cmp console.txt replayed.txt
 [ "$replayed" = "$status" ]
 
-bold "solo5-trace dump flaky.mp | head     # everything that entered or left the guest"
-solo5-trace dump flaky.mp | head -n 12
+bold "solo5-trace dump --replay flaky.mp | head -n 12     # everything that entered or left the guest"
+solo5-trace dump --replay flaky.mp | head -n 12
 
 bold "solo5-trace info flaky.mp"
 solo5-trace info flaky.mp

@@ -15,7 +15,7 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "docs" / "images" / "demo.svg"
 COLUMNS = 118
-LINES_MAX = 60
+LINES_MAX = 64
 
 
 def run_in_terminal(command: list[str]) -> str:

@@ -29,6 +29,7 @@ _PREVIEW_BYTES = 16
 _ROW_BYTES = 16
 _HANDLES = 64
 _TEXT_CHARS = 400
+_LABELS = {"timeout_ns": "timeout"}  # shown in seconds, as all times
 _FRAME_CALLS = ("NetRead", "NetWrite")
 
 
@@ -66,7 +67,8 @@ class EventLines:
         """One event: ``#42 WallClock() = 1700000000.123456789``."""
         call, paint = event.call, self._palette.paint
         inputs = ", ".join(
-            f"{name}={self._input(event, name, value, given)}" for name, value in call.fields
+            f"{_LABELS.get(name, name)}={self._input(event, name, value, given)}"
+            for name, value in call.fields
         )
         result = self._results[type(event.result)](event.result)
         number = paint(self._palette.number, f"#{event.index}")

@@ -121,7 +121,7 @@ class TestDump:
         assert main(["dump", str(make_trace()), *options]) == 0
         assert capsys.readouterr().out.splitlines() == [
             "#1 MonotonicClock() = 0.000000005",
-            "#8 Poll(timeout_ns=1.500000000) = ready 2 service",
+            "#8 Poll(timeout=1.500000000) = ready 2 service",
         ]
 
     def test_hex_and_json(self, make_trace: MakeTrace, capsys: Capture) -> None:

@@ -29,8 +29,8 @@ LINES = """\
 #5 BlockWrite(handle=1 storage, offset=512 (sector 1), data=<512 bytes, crc32c 060184f8>) = OK
 #6 BlockRead(handle=1 storage, offset=512 (sector 1), length=512) = OK, bytes that occur before
 #7 BlockRead(handle=1 storage, offset=1099511627776 (sector 2147483648), length=512) = EINVAL
-#8 Poll(timeout_ns=1.500000000) = ready 2 service
-#9 Poll(timeout_ns=0.000000001) = time passed
+#8 Poll(timeout=1.500000000) = ready 2 service
+#9 Poll(timeout=0.000000001) = time passed
 #10 NetRead(handle=2 service, length=1514) = OK, 12 bytes: \
 Ethernet cut off after 12 bytes
 #11 NetRead(handle=2 service, length=1514) = AGAIN
