@@ -28,8 +28,11 @@ from traces.reader import open_trace
 
 MODES = ("busy", "calls", "compute", "sleep")
 PROMISED_MS = 50.0
-SLACK_MS = 50.0
-"""For a thread that has to be scheduled on a machine with other work."""
+SLACK_MS = 200.0
+"""The most beyond that, for a recorder that has to be scheduled on a machine with other work."""
+
+LATE_MAX = 0.1
+"""Of the tries, how many may need that slack."""
 
 _LONGEST_RUN_S = 0.8
 _EARLY = 1 / 8
@@ -166,7 +169,8 @@ def tries(count: int, seed: int, directory: Path) -> list[tuple[str, Outcome]]:
     return outcomes
 
 
-def _report(outcomes: list[tuple[str, Outcome]]) -> None:
+def _report(outcomes: list[tuple[str, Outcome]]) -> bool:
+    """Print the figures; whether few enough were late."""
     print(f"{'mode':8} tries  no trace yet  incomplete  complete  events   lost ms: median  worst")
     for mode in MODES:
         of_mode = [outcome for its_mode, outcome in outcomes if its_mode == mode]
@@ -180,6 +184,7 @@ def _report(outcomes: list[tuple[str, Outcome]]) -> None:
         )
     late = sum(outcome.lost_ms > PROMISED_MS for _, outcome in outcomes)
     print(f"{late} of {len(outcomes)} tries lost more than the last {PROMISED_MS:g} ms")
+    return late <= LATE_MAX * len(outcomes)
 
 
 def main() -> int:
@@ -188,15 +193,17 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=80)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
-    print(f"{arguments.tries} tries, seed {arguments.seed}")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(
+        f"{arguments.tries} tries, seed {arguments.seed}, load {load} on {os.cpu_count()} processors"
+    )
     with tempfile.TemporaryDirectory(prefix="solo5-kill9-") as name:
         try:
             outcomes = tries(arguments.tries, arguments.seed, Path(name))
         except Lost as lost:
             print(f"FAILURE: {lost}")
             return 1
-    _report(outcomes)
-    return 0
+    return 0 if _report(outcomes) else 1
 
 
 if __name__ == "__main__":
