@@ -194,9 +194,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(
-        f"{arguments.tries} tries, seed {arguments.seed}, load {load} on {os.cpu_count()} processors"
-    )
+    print(f"{arguments.tries} tries, seed {arguments.seed}")
+    print(f"load {load} on {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory(prefix="solo5-kill9-") as name:
         try:
             outcomes = tries(arguments.tries, arguments.seed, Path(name))
