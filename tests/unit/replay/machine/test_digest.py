@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.engines.ram import PAGE_BYTES, GuestRam
@@ -138,6 +138,7 @@ WRITES = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(WRITES)
 def test_sparse_memory_digests_like_flat_memory(writes: list[tuple[int, bytes]]) -> None:
     ram, flat = GuestRam(RAM_BYTES), bytearray(RAM_BYTES)

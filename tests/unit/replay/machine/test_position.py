@@ -72,5 +72,5 @@ def test_any_text_is_a_position_or_a_typed_refusal(text: str) -> None:
     if event.isdigit() and instructions.isdigit() is bool(plus):
         assert parse_position(text) == Position(int(event), int(instructions or 0))
     else:
-        with pytest.raises(ValueError, match="write EVENT or EVENT[+]INSTRUCTIONS"):
+        with pytest.raises(ValueError, match=r"write EVENT or EVENT[+]INSTRUCTIONS"):
             parse_position(text)

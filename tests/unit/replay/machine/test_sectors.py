@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replay.machine.sectors import SECTOR_BYTES, KnownSectors
@@ -41,6 +41,7 @@ EDGES = st.builds(lambda n, odd: n * SECTOR_BYTES + odd, PLACES, st.sampled_from
 RANGES = st.builds(lambda a, b: Range(min(a, b), abs(a - b) or 1), EDGES, EDGES)
 
 
+@settings(max_examples=50)
 @given(st.lists(RANGES, max_size=5), st.lists(RANGES, min_size=1, max_size=3))
 @example([Range(0, 2 * WORD * SECTOR_BYTES)], [Range(WORD * SECTOR_BYTES - 1, 2)])
 @example([Range(1, 2 * SECTOR_BYTES)], [Range(0, 1), Range(SECTOR_BYTES, SECTOR_BYTES)])
