@@ -179,6 +179,7 @@ def test_what_was_read_does_not_change_with_the_disk() -> None:
     before = source.answer(BlockRead(DISK, 0, 16))
     source.answer(BlockWrite(DISK, 0, b"w" * 512))
     assert before == BlockData(OK, bytes(range(16)))
+    assert type(before.data) is bytes
 
 
 def test_a_disk_that_is_not_there() -> None:
