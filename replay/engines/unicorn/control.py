@@ -44,10 +44,10 @@ _READABLE_MSRS = _ADDRESS_MSRS | _PLAIN_MSRS | {registers.EFER, _TSC_AUX}
 
 _MXCSR_MASKS, _MXCSR_RESERVED = 0x1F80, 0xFFFF_0000
 _MXCSR_IN_FXSAVE = 24
-_OPERAND_BYTES = {"q": 8, "d": 4}
 _CALL_GATE = 0xC
 
 _RING_0_ONLY = "the guest would leave ring 0 or 64-bit mode, and only these are supported"
+_NARROW_STACK = "Unicorn cuts the stack pointer short in far transfers of less than 64 bits"
 _NO_REMEDY = "a Solo5 guest has no use for it: look for stray jumps or damaged code"
 
 
@@ -147,13 +147,16 @@ class ControlUnit:
 
     def _far_return(self, site: Site) -> Raised | None:
         """The new CS lies above the new RIP on the stack."""
-        size = _OPERAND_BYTES.get(site.text.split(maxsplit=1)[0][-1], 2 if 0x66 in site.code else 4)
-        at = self._instance.get("rsp") + size
-        return self._check_target(site, self._read_virtual(at, 2))
+        if not site.text.split(maxsplit=1)[0].endswith("q"):
+            raise _refused(site, _NARROW_STACK, _NO_REMEDY)
+        return self._check_target(site, self._read_virtual(self._instance.get("rsp") + 8, 2))
 
     def _far_transfer(self, site: Site) -> Raised | None:
         """The new CS lies above the new RIP in a memory operand."""
-        size = 8 if _has_rex_w(site.code) else 2 if 0x66 in site.code else 4
+        is_wide = _has_rex_w(site.code)
+        if "call" in site.text and not is_wide:
+            raise _refused(site, _NARROW_STACK, _NO_REMEDY)
+        size = 8 if is_wide else 2 if 0x66 in site.code else 4
         at = memory_operand(site.code, site.address, self._instance.get)
         return self._check_target(site, None if at is None else self._read_virtual(at + size, 2))
 

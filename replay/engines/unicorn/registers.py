@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from unicorn import x86_const
+from unicorn.unicorn_py3.unicorn import uclib
 
 _GENERAL = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
@@ -50,7 +52,7 @@ def read_all(uc: Any) -> dict[str, int]:
     values = dict(zip(UNICORN_ID, uc.reg_read_batch(list(UNICORN_ID.values())), strict=True))
     values["rflags"] &= ~_RESUME_FLAG
     for number, identifier in enumerate(_STACK_IDS):
-        values[f"st{number}"] = _as_integer(uc.reg_read(identifier))
+        values[f"st{number}"] = _x87(uc, identifier)
     for name, identifier in _TABLES.items():
         selector, base, limit, _flags = uc.reg_read(identifier)
         values[f"{name}_base"], values[f"{name}_limit"] = base, limit
@@ -92,9 +94,8 @@ def load_boot_state(uc: Any, values: dict[str, int]) -> None:
     write_plain(uc, {n: v for n, v in values.items() if n in UNICORN_ID and n not in done})
 
 
-def _as_integer(value: Any) -> int:
-    """An 80-bit x87 register as one integer, whatever shape the binding gives it."""
-    if isinstance(value, tuple):
-        mantissa, exponent = value
-        return (int(exponent) << 64) | int(mantissa)
-    return int(value)
+def _x87(uc: Any, identifier: int) -> int:
+    """An 80-bit register, of which the binding would give 64."""
+    buffer = ctypes.create_string_buffer(16)
+    uclib.uc_reg_read(uc._uch, identifier, buffer)  # noqa: SLF001 (raw calls need the handle)
+    return int.from_bytes(buffer.raw[:10], "little")
