@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TEXT = re.compile(r"(\d{1,19})(?:\+(\d{1,19}))?")
+_TEXT = re.compile(r"(\d{1,19})(?:\+(\d{1,19}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -90,10 +90,16 @@ class ReplaySession:
         last = self.trace.event_count
         if until is not None and until.event > last:
             raise BadPosition(f"position {until} is beyond the end: the trace has {last} events")
+        if until is not None and until < self.position:
+            raise BadPosition(f"position {until} is behind {self.position}: a session goes forward")
         if until is None and not self.is_guests_own_ending:
-            until = Position(last)
-        ending = self._run_events(until.event if until else None)
-        if until is not None and until.instructions and isinstance(ending, Reached):
+            until = Position(last, self._instructions if last == self.position.event else 0)
+        if until is None or until.event > self.position.event:
+            ending = self._run_events(until.event if until else None)
+            self._instructions = 0
+        else:
+            ending = Reached()
+        if until is not None and until > self.position and isinstance(ending, Reached):
             ending = self._run_instructions(until)
         return Replayed(ending, self.position, self._verifier.verified)
 
@@ -109,8 +115,8 @@ class ReplaySession:
             raise BadEvent(str(error), index=self._interposer.events) from error
 
     def _run_instructions(self, until: Position) -> Ending:
-        ending = self._interposer.run_instructions(until.instructions)
-        retired = self._interposer.instructions_retired
+        ending = self._interposer.run_instructions(until.instructions - self._instructions)
+        retired = self._instructions + self._interposer.instructions_retired
         if ending is None:
             last = Position(until.event, retired)
             raise BadPosition(f"position {until} does not exist: the next event comes at {last}")

@@ -80,6 +80,20 @@ def test_instructions_behind_an_event(recorder: Recorder) -> None:
         assert replay.position == Position(3, 7)
 
 
+def test_a_session_goes_on_from_where_it_stands(recorder: Recorder) -> None:
+    recording = recorder.record("hello")
+    with session(recording.path) as replay:
+        replay.run(Position(4, 7))
+        assert replay.run(Position(4, 30)).position == Position(4, 30)
+        stepwise = replay.machine.engine.registers()
+        assert replay.run(Position(6)).position == Position(6)
+        with pytest.raises(BadPosition, match="4 is behind 6"):
+            replay.run(Position(4))
+    with session(recording.path) as replay:
+        replay.run(Position(4, 30))
+        assert replay.machine.engine.registers() == stepwise
+
+
 def test_a_broken_rule_ends_a_replay_like_its_recording(recorder: Recorder) -> None:
     recording = recorder.record("faults", "call0")
     with session(recording.path) as replay:
