@@ -125,9 +125,9 @@ def site_at(code: bytes, address: int) -> Site | None:
     if decoded:
         return next(_sites_of(decoded, code, address), None)
     if match := _VECTOR.match(code):
-        return Site(SiteKind.REFUSE, address, match.end(), "(a VEX or EVEX encoding)", code)
+        return Site(SiteKind.REFUSE, address, match.end(), "(a VEX or EVEX encoding)", match[0])
     if match := _UNDECODED.match(code):
-        return Site(SiteKind.INVALID, address, match.end(), "(an invalid opcode)", code)
+        return Site(SiteKind.INVALID, address, match.end(), "(an invalid opcode)", match[0])
     return None
 
 

@@ -73,6 +73,7 @@ class UnicornEngine:
         self._instance.use(self._callbacks, self._state)
         self._vetting = Vetting(self._instance, self._memory, self._state, self._callbacks)
         self._exceptions = ExceptionUnit(self._instance, self._memory)
+        self._vetting.after_unhooking = self._exceptions.forget_previous
         self._control = ControlUnit(self._instance, self._memory)
         self._install_hooks()
 

@@ -7,6 +7,8 @@ two decoders measure differently hide nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from unicorn import unicorn_const as uc_const
 
 from replay.engines.ram import PAGE_BYTES
@@ -33,6 +35,7 @@ class Vetting:
         self._volatile: set[int] = set()
         self._tables: set[int] = set()
         self._known_starts: dict[int, int] = {}
+        self.after_unhooking: Callable[[], None] = _nothing
         memory.on_change = self.memory_changed
         instance.hook(uc_const.UC_HOOK_EDGE_GENERATED, callbacks.edge, state, None)
 
@@ -127,3 +130,8 @@ class Vetting:
     def _forget_starts(self) -> None:
         self._instance.unhook(self._known_starts.values())
         self._known_starts.clear()
+        self.after_unhooking()
+
+
+def _nothing() -> None:
+    """Nobody has to clean up."""
