@@ -25,8 +25,9 @@ def engine_factory(name: str) -> Callable[[], Engine]:
     module, attribute = _FACTORIES[name]
     try:
         factory: Callable[[], Engine] = getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise EngineUnavailable(
-            name, str(error), f"install the package: pip install {name}"
-        ) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != name:
+            raise  # one of our own: not a matter of what is installed
+        remedy = f"install the package: pip install {name}"
+        raise EngineUnavailable(name, str(error), remedy) from error
     return factory

@@ -32,6 +32,15 @@ def test_factories_make_engines(name: str) -> None:
 
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "replay.engines.unicorn.engine", None)
+    monkeypatch.delitem(sys.modules, "replay.engines.unicorn.engine", raising=False)
+    monkeypatch.setitem(sys.modules, "unicorn", None)
     with pytest.raises(EngineUnavailable, match="pip install unicorn"):
+        engine_factory("unicorn")
+
+
+def test_a_module_of_ours_that_is_missing_is_no_matter_of_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "replay.engines.unicorn.engine", None)
+    with pytest.raises(ModuleNotFoundError):
         engine_factory("unicorn")
