@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import signal
 import threading
 from collections.abc import Iterable
@@ -13,12 +14,13 @@ from unicorn import unicorn_const as uc_const
 from unicorn import x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
-from replay.engines.errors import EngineFailure, NotReproducible
+from replay.engines.errors import EngineFailure, EngineUnavailable, NotReproducible
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import Callbacks, State
 
 # Room for TRANSLATED_MAX (_hooks.c) instructions; most take less than 300 bytes.
 _TRANSLATIONS_BYTES = 512 << 20
+_OTHER_BYTES = 32 << 20
 _U64_MAX = (1 << 64) - 1
 _NO_PAGE_TABLES = 0xFF_FFFF_F000  # the last page that 40 bits of physical address reach
 
@@ -29,6 +31,7 @@ class Instance:
     library = uclib
 
     def __init__(self) -> None:
+        _check_room()
         self.uc = unicorn.Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)
         self.uc.ctl_set_tcg_buffer_size(_TRANSLATIONS_BYTES)
         # Westmere has every instruction of the virtual CPU and no RDRAND, which no hook can catch.
@@ -120,6 +123,24 @@ class Instance:
         self.set("cr3", cr3)
         self.set("cr2", cr2)
         self.uc.ctl_flush_tb()
+
+
+def _check_room() -> None:
+    """Unicorn ends the process when it cannot have its buffer."""
+    try:
+        mmap.mmap(
+            -1,
+            _TRANSLATIONS_BYTES + _OTHER_BYTES,
+            flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
+            prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC,
+        ).close()
+    except OSError as error:
+        mib = _TRANSLATIONS_BYTES + _OTHER_BYTES >> 20
+        raise EngineUnavailable(
+            "unicorn",
+            f"it needs {mib} MiB of address space for translated code: {error.strerror}",
+            "raise the limit (ulimit -v), or close other machines",
+        ) from error
 
 
 def _fail(_handle: object, _pc: int, _state: object) -> int:

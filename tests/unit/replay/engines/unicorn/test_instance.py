@@ -106,6 +106,31 @@ def test_engines_that_live_until_the_process_ends() -> None:
     assert (result.returncode, result.stdout.strip(), result.stderr) == (0, "alive", "")
 
 
+TOO_LITTLE_ROOM = """
+import resource
+from replay.engines.errors import EngineUnavailable
+from replay.engines.unicorn.engine import UnicornEngine
+resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+try:
+    UnicornEngine()
+except EngineUnavailable as error:
+    print(error)
+"""
+
+
+def test_too_little_address_space_is_an_error_and_not_the_end() -> None:
+    root = Path(__file__).resolve().parents[5]
+    result = subprocess.run(
+        [sys.executable, "-c", TOO_LITTLE_ROOM],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "address space" in result.stdout
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not is_compiled(), reason="only the compiled callbacks survive a crash")
 class TestACrashOfUnicorn:
     def test_it_is_an_error_with_a_place(self) -> None:
