@@ -20,7 +20,7 @@ from replay.devices.processor import NOMINAL_TSC_HZ
 from replay.engines.ram import GuestRam
 from replay.engines.unicorn import registers
 
-_TRANSLATIONS_BYTES = 128 << 20  # as the engine has it
+_TRANSLATIONS_BYTES = 512 << 20  # as the engine has it
 _READ_ONLY = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
 _HALT_PORT = HVT_HYPERCALL_PIO_BASE + Hypercall.HALT
 
