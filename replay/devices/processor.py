@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from monitors.vcpu import VirtualCpu
-
 from monitors.calls.traps import Cpuid, CpuidReading, ReadTsc, ReadTscp, TscReading
+from monitors.vcpu import VirtualCpu
 
 NOMINAL_TSC_HZ = 1_000_000_000
 """The virtual counter's frequency: a tick is a nanosecond of CLOCK_MONOTONIC."""
