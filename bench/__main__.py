@@ -19,8 +19,9 @@ _INTRODUCTION = """\
 # Results
 
 Written by `{command}`. Every figure that matters is a ratio, or a difference, of two things
-measured in turn in this one run: medians, with the smallest and largest value beside them. The
-baseline "un-recorded" is the same engine, machine, door and live devices with nothing written down.
+measured in turn in this one run: the median over all rounds, with medians, smallest and largest
+values beside it. The baseline "un-recorded" is the same engine, machine, door and live devices with
+nothing written down.
 """
 
 

@@ -28,12 +28,12 @@ def answer(directory: Path, *, quick: bool) -> Answer:
         figures += [
             Figure(
                 f"{title}: recording adds to each call",
-                each_us[RECORD] - each_us[PLAIN],
+                samples.added(RECORD, PLAIN) / events * 1e6,
                 "us",
                 _ADDED_US_GOAL,
                 ", ".join(f"{name} {value:.2f} us a call" for name, value in each_us.items()),
             ),
-            Figure(f"{title}: replay / {PLAIN}", each_us[REPLAY] / each_us[PLAIN], "x"),
+            Figure(f"{title}: replay / {PLAIN}", samples.ratio(REPLAY, PLAIN), "x"),
             Figure(f"{title}: event, encoded", size.raw_bytes / events, "bytes", _RAW_BYTES_GOAL),
             Figure(
                 f"{title}: event, in the file",

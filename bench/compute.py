@@ -14,11 +14,10 @@ _GOAL = 1.10
 def answer(directory: Path, *, quick: bool) -> Answer:
     """The compute program: doubles, integers and memory, 18 crossings in all."""
     guest = build_program("compute", directory)
-    work, rounds = ("4", 3) if quick else ("20", 9)
+    work, rounds = ("4", 3) if quick else ("20", 11)
     samples, _ = interleaved(guest, work, directory / "compute.mp", rounds)
-    plain = samples.median(PLAIN)
     figures = [
-        Figure(f"{name} / {PLAIN}", samples.median(name) / plain, "x", _GOAL, samples.spread(name))
+        Figure(f"{name} / {PLAIN}", samples.ratio(name, PLAIN), "x", _GOAL, samples.spread(name))
         for name in (RECORD, REPLAY)
     ]
     note = f"Processor seconds of the run alone, `compute {work}`; {samples.spread(PLAIN)}."

@@ -20,9 +20,8 @@ def answer(directory: Path, *, quick: bool) -> Answer:
         trace = directory / f"output{lines}.mp"
         samples, _ = interleaved(guest, str(lines), trace, rounds)
         what = f"1 MiB in calls of {lines * 64} bytes"
-        plain = samples.median(PLAIN)
         figures += [
-            Figure(f"{what}: {name} / {PLAIN}", samples.median(name) / plain, "x")
+            Figure(f"{what}: {name} / {PLAIN}", samples.ratio(name, PLAIN), "x")
             for name in (RECORD, REPLAY)
         ]
         size = event_sizes(trace).stored_bytes / 1024

@@ -51,6 +51,17 @@ class Samples:
         """The median of a variant."""
         return median(self.values[name])
 
+    def ratio(self, name: str, base: str) -> float:
+        """The median of a variant over a base, measured in turn: each round's two are neighbours in
+        time, so that a machine that is now slow and now fast does less harm."""
+        pairs = zip(self.values[name], self.values[base], strict=True)
+        return median(value / of_base for value, of_base in pairs)
+
+    def added(self, name: str, base: str) -> float:
+        """The median of what a variant takes more than a base, round by round."""
+        pairs = zip(self.values[name], self.values[base], strict=True)
+        return median(value - of_base for value, of_base in pairs)
+
     def spread(self, name: str) -> str:
         """Median, smallest and largest of a variant, as text."""
         values = self.values[name]

@@ -29,6 +29,15 @@ def test_samples_are_told_by_their_median_and_extremes() -> None:
     assert samples.spread("recording") == "recording 3.000 (1.000 .. 100.0, 3 times)"
 
 
+def test_ratios_and_differences_are_those_of_neighbours_in_time() -> None:
+    samples = Samples()
+    for base, value in ((1.0, 2.0), (10.0, 15.0), (2.0, 8.0)):
+        samples.add("un-recorded", base)
+        samples.add("recording", value)
+    assert samples.ratio("recording", "un-recorded") == 2.0
+    assert samples.added("recording", "un-recorded") == 5.0
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
