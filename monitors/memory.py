@@ -19,7 +19,7 @@ class BoundedMemory:
         self._raw = raw
         self._end = limit - spare
 
-    def check(self, gpa: int, size: int) -> None:
+    def check(self, gpa: int, size: int, *, write: bool = False) -> None:  # noqa: ARG002
         """Refuse a buffer that breaks the rule, with BadGuestPointer; an empty one has a place."""
         if gpa + size > self._end:
             raise BadGuestPointer(gpa, size)

@@ -101,8 +101,53 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """The instruction at ``rip`` is about to run, and somebody wants to know."""
+
+    rip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The instruction before ``rip`` accessed the watched memory at ``address``."""
+
+    rip: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
 class TargetReached:
     """The instruction count asked for has been executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCall:
+    """A guest in user mode made a system call; RIP is behind the instruction.
+
+    ``arguments`` are RDI, RSI, RDX, R10, R8, R9; ``rip`` is the address behind the instruction and
+    ``rflags`` the flags at it. ``legacy``: not by ``syscall`` but by a 32-bit way (``int 0x80``,
+    ``sysenter``), whose numbers mean something else.
+    """
+
+    number: int
+    arguments: tuple[int, int, int, int, int, int]
+    rip: int
+    rflags: int = 0x202
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserFault:
+    """A guest in user mode caused exception ``vector`` at ``rip``; it has no handlers of its own.
+
+    ``address`` is what a page fault was about, and ``error_code`` as a processor would push it in
+    user mode (both 0 where there is none).
+    """
+
+    rip: int
+    vector: int
+    error_code: int = 0
+    address: int = 0
 
 
 Exit = (
@@ -113,6 +158,10 @@ Exit = (
     | TranslationFault
     | TripleFault
     | UnbackedAccess
+    | SystemCall
+    | UserFault
+    | Breakpoint
+    | Watched
     | Interrupted
     | TargetReached
 )
@@ -132,8 +181,9 @@ class GuestMemory(Protocol):
 class CheckedMemory(GuestMemory, Protocol):
     """Guest memory behind a target's bounds rule; the only way in for a monitor."""
 
-    def check(self, gpa: int, size: int) -> None:
-        """Raise ``BadGuestPointer`` unless ``size`` bytes at ``gpa`` may be read and written."""
+    def check(self, gpa: int, size: int, *, write: bool = False) -> None:
+        """Raise ``BadGuestPointer`` unless ``size`` bytes at ``gpa`` may be read (``write``: and
+        written, where the target makes a difference)."""
         ...
 
 
@@ -147,16 +197,28 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Host rights over ``[start, end)``, page-aligned; memory not named is read/write/execute."""
+    """Host rights over ``[start, end)``, page-aligned; memory not named is read/write/execute.
+
+    Where the guest has page tables of its own, these say what it can read and execute, and
+    ``readable`` and ``executable`` are always true here.
+    """
 
     start: int
     end: int
     writable: bool
+    readable: bool = True
+    executable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class BootState:
-    """Everything a machine holds when its guest's first instruction is about to run."""
+    """Everything a machine holds when its guest's first instruction is about to run.
+
+    The selector in CS decides about the processor's mode. With privilege level 0 (hvt) the guest
+    owns a whole processor with page tables and an IDT. With level 3 it is in *user mode* (spt):
+    addresses are physical and the protections the whole truth about them, every exception is the
+    exit ``UserFault`` and every system call the exit ``SystemCall``.
+    """
 
     segments: Sequence[Segment]
     protections: Sequence[Protection]
@@ -195,13 +257,25 @@ class Crossing:
     """A decoded exit: the call, and where its result belongs.
 
     That is the structure at guest address ``answer_gpa`` and the buffer at ``buffer_gpa`` (0:
-    none), or for a trapped instruction the registers that ``trap`` names.
+    none), for a trapped instruction the registers that ``trap`` names, and for a system call also
+    those that ``system_call`` implies.
     """
 
     call: Call
     answer_gpa: int = 0
     buffer_gpa: int = 0
     trap: Trap | None = None
+    system_call: SystemCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A decoded exit whose answer depends on nothing outside the guest: the registers to set.
+
+    Nothing crosses the door, so it is no event.
+    """
+
+    registers: Registers
 
 
 class Monitor(Protocol):
@@ -225,7 +299,7 @@ class Monitor(Protocol):
         """``raw`` behind the target's own bounds rule."""
         ...
 
-    def decode(self, exit_: Exit, memory: CheckedMemory) -> Crossing:
+    def decode(self, exit_: Exit, memory: CheckedMemory) -> Crossing | Answered:
         """The call that an exit stands for; a broken rule is the call ``Misuse``."""
         ...
 

@@ -17,7 +17,7 @@ from monitors.calls.clock import MonotonicClock, WallClock
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt, Misuse
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import Cpuid, CpuidReading, RandomReading, RandomWord, ReadTsc, ReadTscp
 from traces import tags
 from traces.errors import BadEvent
@@ -49,6 +49,8 @@ INPUTS_OF: Mapping[type[Call], Callable[[Any], Fields]] = {
     ReadTscp: lambda _call: (),
     RandomWord: lambda call: (int(call.seed), call.bits),
     Cpuid: lambda call: (call.leaf, call.subleaf),
+    SetTimer: lambda call: (call.at_ns,),
+    WaitReady: lambda call: (call.timeout_ms,),
 }
 """The input fields of each call."""
 
@@ -68,6 +70,8 @@ OUTPUTS_OF: Mapping[type[Call], Callable[[Any], Fields]] = {
     Misuse: lambda _result: (),
     RandomWord: lambda result: (result.value,),
     Cpuid: lambda result: (result.eax, result.ebx, result.ecx, result.edx),
+    SetTimer: lambda _result: (),
+    WaitReady: lambda result: (result.ready_set, int(result.timer_fired)),
 }
 """The output fields of each call's result."""
 
@@ -135,5 +139,7 @@ RESULT_FROM: Mapping[int, Callable[[Sequence[Any]], RecordedResult]] = {
     tags.MISUSE: lambda _array: DONE,
     tags.RANDOM_WORD: _random,
     tags.CPUID: lambda array: CpuidReading(*array[3:7]),
+    tags.SET_TIMER: lambda _array: DONE,
+    tags.WAIT_READY: lambda array: ReadySet(array[2], bool(array[3])),
 }
 """The result in an event's whole array, whose fields must have been checked; raises BadEvent."""

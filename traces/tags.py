@@ -16,7 +16,7 @@ from monitors.calls.clock import MonotonicClock, WallClock
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import Halt, Misuse
 from monitors.calls.net import NetRead, NetWrite
-from monitors.calls.poll import Poll
+from monitors.calls.poll import Poll, SetTimer, WaitReady
 from monitors.calls.traps import Cpuid, RandomWord, ReadTsc, ReadTscp
 
 WALL_CLOCK = 1
@@ -33,6 +33,8 @@ READ_TSC = 11
 READ_TSCP = 12
 RANDOM_WORD = 13
 CPUID = 14
+SET_TIMER = 15
+WAIT_READY = 16
 
 
 class FieldKind(enum.Enum):
@@ -44,7 +46,7 @@ class FieldKind(enum.Enum):
     BIT = "0 or 1"
     WIDTH = "16, 32 or 64"
     STATUS = "0..3"
-    RULE = "1..5"
+    RULE = "1..11"
     DELTA = "delta"
     BYTES = "bytes"
     BYTES_OR_NIL = "bytes or nil"
@@ -123,6 +125,13 @@ _ROWS = (
         (FieldSpec("value", FieldKind.U64),),
     ),
     EventSpec(CPUID, Cpuid, _u32("leaf", "subleaf"), _u32("eax", "ebx", "ecx", "edx")),
+    EventSpec(SET_TIMER, SetTimer, (FieldSpec("at_ns", FieldKind.U64),), ()),
+    EventSpec(
+        WAIT_READY,
+        WaitReady,
+        (FieldSpec("timeout_ms", FieldKind.I32),),
+        (FieldSpec("ready_set", FieldKind.U64), FieldSpec("timer_fired", FieldKind.BIT)),
+    ),
 )
 
 SPECS: Mapping[int, EventSpec] = {spec.tag: spec for spec in _ROWS}

@@ -9,7 +9,7 @@ from traces.limits import TEXT_BYTES_MAX, U32_MAX, U64_MAX
 from traces.tags import FieldKind, FieldSpec
 
 _STATUS_MAX = 3  # solo5.h, SOLO5_R_EUNSPEC
-_RULE_MAX = 5
+_RULE_MAX = 11
 _WIDTHS = frozenset((16, 32, 64))
 
 _ALLOWS: Mapping[FieldKind, Callable[[Any], bool]] = {

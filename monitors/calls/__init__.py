@@ -11,7 +11,7 @@ from monitors.calls.clock import ClockReading, MonotonicClock, WallClock
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import Done, Halt, Misuse
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import (
     Cpuid,
     CpuidReading,
@@ -27,6 +27,8 @@ Call = (
     | MonotonicClock
     | ConsoleWrite
     | Poll
+    | SetTimer
+    | WaitReady
     | BlockRead
     | BlockWrite
     | NetRead
@@ -42,6 +44,7 @@ Result = (
     Done
     | ClockReading
     | PollResult
+    | ReadySet
     | BlockData
     | NetFrame
     | IoStatus
@@ -55,6 +58,8 @@ RESULT_OF: dict[type[Call], type[Result]] = {
     MonotonicClock: ClockReading,
     ConsoleWrite: Done,
     Poll: PollResult,
+    SetTimer: Done,
+    WaitReady: ReadySet,
     BlockRead: BlockData,
     BlockWrite: IoStatus,
     NetRead: NetFrame,

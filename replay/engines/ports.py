@@ -6,7 +6,9 @@ ability is a protocol of its own, asked for once with ``isinstance`` where a mac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from monitors.ports import Exit, Protection, Registers
@@ -49,6 +51,32 @@ class Engine(Protocol):
         ...
 
 
+class Access(enum.Enum):
+    """What a watchpoint looks for."""
+
+    WRITE = "write"
+    READ = "read"
+    READ_WRITE = "read-write"
+
+
+@dataclass(frozen=True, slots=True)
+class Watchpoint:
+    """``size`` bytes (1, 2, 4 or 8, naturally aligned) at guest virtual address ``address``."""
+
+    address: int
+    size: int
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of one machine: all registers, and the pages (by number, 4096 bytes each) that are
+    not all zero."""
+
+    registers: Registers
+    pages: Mapping[int, bytes]
+
+
 @runtime_checkable
 class CountsInstructions(Protocol):
     """Can stop after an exact number of instructions.
@@ -63,4 +91,61 @@ class CountsInstructions(Protocol):
     @property
     def instructions_retired(self) -> int:
         """How many instructions the last ``run_instructions`` executed."""
+        ...
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """Can execute a single instruction."""
+
+    def step(self) -> Exit:
+        """Execute one instruction: ``TargetReached``, or the exit that it causes instead."""
+        ...
+
+
+@runtime_checkable
+class Breaks(Protocol):
+    """Can stop before instructions at given addresses."""
+
+    def set_breakpoints(self, addresses: Collection[int]) -> None:
+        """Replace all breakpoints. ``run`` returns ``Breakpoint`` before such an instruction
+        executes, but not for the one at which it begins. They are invisible to the guest."""
+        ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """Can stop behind instructions that access given memory."""
+
+    @property
+    def watches_max(self) -> int:
+        """How many ranges can be watched at once."""
+        ...
+
+    def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
+        """Replace all watchpoints; ``run`` returns ``Watched`` behind the accessing instruction."""
+        ...
+
+
+@runtime_checkable
+class TracksDirtyPages(Protocol):
+    """Knows which pages of guest memory were written."""
+
+    def dirty_pages(self) -> Sequence[int]:
+        """The numbers of pages (of 4096 bytes, ascending) written by the guest or through ``write``
+        since the last call; the first call begins the tracking and gives every page that is not
+        known to be untouched."""
+        ...
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """Can keep the whole machine and go back to it."""
+
+    def snapshot(self) -> Snapshot:
+        """The state now: registers and memory."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to (or ahead to) a state of the same engine."""
         ...

@@ -22,7 +22,7 @@ class Halted:
 
 @dataclass(frozen=True, slots=True)
 class Misused:
-    """The guest broke a rule of its target, which ends it with status 1."""
+    """The guest broke a rule of its target, which ends it."""
 
     kind: MisuseKind
     detail: str
@@ -30,7 +30,7 @@ class Misused:
     @property
     def process_status(self) -> int:
         """What a shell sees."""
-        return 1
+        return self.kind.process_status
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The door: the only place where exit → call → ``source.answer(call)`` → result → guest happens.
 
 Whatever can differ between two runs passes through ``Interposer.run``, on every engine and for
-every source. It takes no decision of its own.
+every source. It takes no decision of its own. A *lane* is a second implementation of the same door
+close to the guest: it answers the crossings that nobody has to look at, in the same way.
 """
 
 from __future__ import annotations
@@ -11,24 +12,29 @@ from collections.abc import Sequence
 
 from monitors.calls import Call
 from monitors.calls.lifecycle import Halt, Misuse
-from monitors.ports import Interrupted, TargetReached
+from monitors.ports import Answered, Exit, Interrupted, TargetReached
 from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import CountsInstructions
 from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
 from replay.machine.machine import Machine
-from replay.machine.ports import Observer, Source
+from replay.machine.ports import Lane, Observer, Source, SparseObserver
 
 
 class Interposer:
     """Drives a machine through its crossings.
 
     ``events`` counts the crossings answered so far; ``pending`` is the call that waits for its
-    answer while a source works, or after it failed.
+    answer while a source works, or after it failed. A ``lane`` is used between the events that the
+    observers are due for, and only where all of them say which those are.
     """
 
     def __init__(
-        self, machine: Machine, source: Source, observers: Sequence[Observer] = ()
+        self,
+        machine: Machine,
+        source: Source,
+        observers: Sequence[Observer] = (),
+        lane: Lane | None = None,
     ) -> None:
         self.machine = machine
         self.events = 0
@@ -36,6 +42,9 @@ class Interposer:
         self.instructions_retired = 0
         self._source = source
         self._observers = tuple(observers)
+        sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
+        self._sparse = sparse
+        self._lane = lane if len(sparse) == len(self._observers) else None
 
     def run(self, until_event: int | None = None) -> Ending:
         """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done.
@@ -48,10 +57,15 @@ class Interposer:
         set_registers, answer = machine.engine.set_registers, self._source.answer
         last = sys.maxsize if until_event is None else until_event
         while self.events < last:
-            exit_ = run()
+            exit_ = run() if self._lane is None else self._run_lane(self._lane, last)
+            if exit_ is None:
+                continue
             if type(exit_) is Interrupted:
                 return Stopped()
             crossing = decode(exit_, memory)
+            if isinstance(crossing, Answered):
+                set_registers(crossing.registers)
+                continue
             call = self.pending = crossing.call
             try:
                 result = answer(call)
@@ -81,3 +95,12 @@ class Interposer:
         if isinstance(exit_, TargetReached):
             return Reached()
         return Stopped() if isinstance(exit_, Interrupted) else None
+
+    def _run_lane(self, lane: Lane, last: int) -> Exit | None:
+        """The next exit that the door must answer; ``None`` when the lane came as far as it may."""
+        room = min(last, *(each.due for each in self._sparse)) - self.events
+        if room <= 0:
+            return self.machine.engine.run()
+        exit_, answered = lane.run(room)
+        self.events += answered
+        return exit_

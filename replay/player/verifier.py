@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from monitors.calls import Call, Result
 from replay.machine.digest import machine_digest
 from replay.machine.machine import Machine
@@ -11,13 +13,18 @@ from traces.reader import Trace
 
 
 class StateVerifier:
-    """An observer; ``verified`` counts the digests that agreed."""
+    """A sparse observer; ``verified`` counts the digests that agreed."""
 
     def __init__(self, machine: Machine, trace: Trace) -> None:
         self.verified = 0
         self._machine = machine
         self._digests = trace.digests()
         self._next = next(self._digests, None)
+
+    @property
+    def due(self) -> int:
+        """The next crossing of which the recording has a digest."""
+        return sys.maxsize if self._next is None else self._next.event
 
     def crossed(self, index: int, _call: Call, _result: Result) -> None:
         """See ``replay.machine.ports.Observer``; raises ``StateDivergence``."""

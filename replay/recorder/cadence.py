@@ -12,7 +12,7 @@ DIGEST_EVERY_EVENTS = 1 << 14
 
 
 class DigestCadence:
-    """An observer that writes a digest every ``every`` crossings, and one when asked to."""
+    """A sparse observer that writes a digest every ``every`` crossings, and one when asked to."""
 
     def __init__(
         self, machine: Machine, writer: TraceWriter, every: int = DIGEST_EVERY_EVENTS
@@ -20,11 +20,11 @@ class DigestCadence:
         self._machine = machine
         self._writer = writer
         self._every = every
-        self._due = every - 1
+        self.due = every - 1
 
     def crossed(self, index: int, _call: Call, _result: Result) -> None:
         """See ``replay.machine.ports.Observer``."""
-        if index >= self._due:
+        if index >= self.due:
             self.take(index)
 
     def take(self, index: int) -> None:
@@ -33,4 +33,4 @@ class DigestCadence:
             return
         digest = machine_digest(self._machine)
         self._writer.digest(index, digest.registers, digest.memory)
-        self._due = index + self._every
+        self.due = index + self._every

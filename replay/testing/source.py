@@ -12,7 +12,7 @@ from monitors.calls.clock import ClockReading, MonotonicClock, WallClock
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt, Misuse
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import (
     Cpuid,
     RandomReading,
@@ -25,6 +25,7 @@ from monitors.vcpu import VirtualCpu, virtual_cpu
 
 _START_WALL_NS = 1_700_000_000_000_000_000
 _EINVAL, _OK, _AGAIN = 2, 0, 1
+_FOREVER_NS = (1 << 64) - 1
 
 
 class ScriptedSource:
@@ -46,11 +47,14 @@ class ScriptedSource:
         self._cpu = cpu or virtual_cpu("westmere")
         self._disks = disks or {}
         self._frames = frames or {}
+        self._timer_ns = 0
         self._handlers: dict[type[Call], Callable[[Any], Result]] = {
             WallClock: lambda _: ClockReading(_START_WALL_NS + self._tick()),
             MonotonicClock: lambda _: ClockReading(self._tick()),
             ConsoleWrite: self._write_console,
             Poll: self._poll,
+            SetTimer: self._set_timer,
+            WaitReady: self._wait_ready,
             BlockRead: self._read_block,
             BlockWrite: self._write_block,
             NetRead: self._receive,
@@ -80,6 +84,19 @@ class ScriptedSource:
         if not ready:
             self._ns += call.timeout_ns
         return PollResult(ready)
+
+    def _set_timer(self, call: SetTimer) -> Result:
+        self._timer_ns = call.at_ns
+        return DONE
+
+    def _wait_ready(self, call: WaitReady) -> ReadySet:
+        """Virtual time passes as far as it must; a wait for nothing at all ends at once."""
+        ready = sum(1 << handle for handle, frames in self._frames.items() if frames)
+        if not ready:
+            limit = self._ns + call.timeout_ms * 1_000_000 if call.timeout_ms >= 0 else _FOREVER_NS
+            until = min(self._timer_ns or _FOREVER_NS, limit)
+            self._ns = max(self._ns, until) if until < _FOREVER_NS else self._ns
+        return ReadySet(ready, 0 < self._timer_ns <= self._ns)
 
     def _read_block(self, call: BlockRead) -> BlockData:
         disk = self._disks.get(call.handle)
