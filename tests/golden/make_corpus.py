@@ -21,7 +21,7 @@ from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt, Misuse, MisuseKind
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import (
     READ_TSC,
     READ_TSCP,
@@ -76,6 +76,10 @@ def every_call() -> Iterator[tuple[Call, RecordedResult]]:
     yield NetRead(2, 1514), NetFrame(1, b"")
     yield NetWrite(2, bytes(60)), IoStatus(0)
     yield Poll(2**64 - 1), PollResult(0)
+    yield SetTimer(5_001_000), DONE
+    yield WaitReady(-1), ReadySet(0, timer_fired=True)
+    yield WaitReady(10), ReadySet(0b100, timer_fired=False)
+    yield SetTimer(0), DONE
     yield RandomWord(seed=False, bits=64), RandomReading(0x0123456789ABCDEF)
     yield RandomWord(seed=True, bits=16), RandomReading(0xBEEF)
     yield Cpuid(0, 0), CpuidReading(22, 0x756E6547, 0x6C65746E, 0x49656E69)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from monitors.calls.lifecycle import MisuseKind
 from traces import framing, limits
 from traces.header import header_to_map
 from traces.layout import KNOWN_TAGS
@@ -28,7 +29,7 @@ def rows(number: int) -> list[list[str]]:
 
 
 def test_every_event_is_described_field_by_field() -> None:
-    described = {row[0]: row[1:] for row in rows(4) if row[0].isdigit()}
+    described = {row[0]: row[1:] for row in rows(4) if row[0].isdigit() and len(row) == 4}
     expected = {
         str(spec.tag): [spec.call.__name__, _cell(spec.inputs), _cell(spec.outputs)]
         for spec in SPECS.values()
@@ -38,6 +39,14 @@ def test_every_event_is_described_field_by_field() -> None:
 
 def _cell(fields: tuple[FieldSpec, ...]) -> str:
     return ", ".join(f"`{field.name}`: {field.kind.value}" for field in fields)
+
+
+def test_every_rule_that_a_guest_can_break_is_described() -> None:
+    described = {int(row[0]): row[1:] for row in rows(4) if row[0].isdigit() and len(row) == 3}
+    assert set(described) == set(MisuseKind)
+    for kind, (words, status) in described.items():
+        assert int(status.split()[0]) == MisuseKind(kind).process_status
+        assert words.split()[0].upper() == MisuseKind(kind).name.split("_")[0]
 
 
 def test_every_key_of_the_header_is_described() -> None:

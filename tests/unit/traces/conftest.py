@@ -17,7 +17,7 @@ from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt, Misuse, MisuseKind
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import (
     READ_TSC,
     READ_TSCP,
@@ -37,6 +37,7 @@ Crossing = tuple[Call, RecordedResult]
 
 _U64 = st.integers(0, 2**64 - 1)
 _U32 = st.integers(0, 2**32 - 1)
+_I32 = st.integers(-(2**31), 2**31 - 1)
 _DATA = st.binary(max_size=200)
 _FAILED = st.integers(1, 3)
 
@@ -70,11 +71,13 @@ _CROSSINGS: SearchStrategy[Crossing] = st.one_of(
     st.tuples(st.just(MONOTONIC_CLOCK), st.builds(ClockReading, _U64)),
     st.tuples(st.builds(ConsoleWrite, _DATA), st.just(DONE)),
     st.tuples(st.builds(Poll, _U64), st.builds(PollResult, _U64)),
+    st.tuples(st.builds(SetTimer, _U64), st.just(DONE)),
+    st.tuples(st.builds(WaitReady, _I32), st.builds(ReadySet, _U64, st.booleans())),
     _block_reads(),
     st.tuples(st.builds(BlockWrite, _U64, _U64, _DATA), _STATUS),
     _net_reads(),
     st.tuples(st.builds(NetWrite, _U64, _DATA), _STATUS),
-    st.tuples(st.builds(Halt, st.integers(-(2**31), 2**31 - 1), _DATA), st.just(DONE)),
+    st.tuples(st.builds(Halt, _I32, _DATA), st.just(DONE)),
     st.tuples(_MISUSES, st.just(DONE)),
     st.tuples(st.just(READ_TSC), st.builds(TscReading, _U64)),
     st.tuples(st.just(READ_TSCP), st.builds(TscReading, _U64, _U32)),
@@ -154,7 +157,7 @@ def no_clock() -> float:
 
 @pytest.fixture(scope="session")
 def run() -> tuple[Crossing, ...]:
-    """A run with every kind of call."""
+    """A run with every kind of call that an hvt guest makes."""
     return RUN
 
 

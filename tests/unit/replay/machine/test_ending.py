@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from typing import get_args
 
 import pytest
@@ -16,9 +17,26 @@ def test_a_shell_sees_the_low_byte_of_a_status(status: int, seen: int) -> None:
     assert Halted(status).process_status == seen
 
 
-@pytest.mark.parametrize("kind", MisuseKind)
-def test_a_broken_rule_is_status_1(kind: MisuseKind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in MisuseKind if kind <= 5])
+def test_a_broken_hvt_rule_is_status_1(kind: MisuseKind) -> None:
     assert Misused(kind, "what was wrong").process_status == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "signal_number"),
+    [
+        (MisuseKind.FORBIDDEN_CALL, signal.SIGSYS),
+        (MisuseKind.SEGMENTATION_FAULT, signal.SIGSEGV),
+        (MisuseKind.ILLEGAL_INSTRUCTION, signal.SIGILL),
+        (MisuseKind.ARITHMETIC_FAULT, signal.SIGFPE),
+        (MisuseKind.BREAKPOINT, signal.SIGTRAP),
+        (MisuseKind.BUS_ERROR, signal.SIGBUS),
+    ],
+)
+def test_what_kills_an_spt_guest_is_seen_as_its_signal(
+    kind: MisuseKind, signal_number: int
+) -> None:
+    assert Misused(kind, "what was wrong").process_status == 128 + signal_number
 
 
 def test_endings_are_values() -> None:
