@@ -44,7 +44,7 @@ class BareRun:
             if not protection.writable:
                 size = protection.end - protection.start
                 self._uc.mem_protect(protection.start, size, _READ_ONLY)
-        registers.load_boot_state(self._uc, dict(boot.registers))
+        registers.load_state(self._uc, boot.registers)
         self._uc.hook_add(uc_const.UC_HOOK_INSN, self._out, None, 1, 0, x86_const.UC_X86_INS_OUT)
         if count_blocks:
             self._uc.hook_add(uc_const.UC_HOOK_EDGE_GENERATED, self._generated)

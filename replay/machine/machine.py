@@ -32,7 +32,8 @@ class Machine:
         self.ram = GuestRam(plan.mem_size)
         for segment in boot.segments:
             self.ram.view[segment.gpa : segment.gpa + len(segment.data)] = segment.data
-        engine.map(self.ram, boot.protections)
+        self.protections = boot.protections
+        engine.map(self.ram, self.protections)
         engine.set_registers(boot.registers)
         self.memory: CheckedMemory = monitor.memory(engine, plan.mem_size)
 

@@ -57,7 +57,6 @@ class UnicornEngine:
     def __init__(self) -> None:
         self._instance = Instance()
         self._state = State()
-        self._ram: GuestRam | None = None
         self._pc = 0
         self._booted = False
         self._interrupt_requested = False
@@ -65,7 +64,6 @@ class UnicornEngine:
 
     def map(self, ram: GuestRam, protections: Sequence[Protection]) -> None:
         """See ``Engine.map``."""
-        self._ram = ram
         self._memory = EngineMemory(self._instance, ram, protections)
         library = self._instance.library
         self._state = make_state(ram, self._memory.watched_pages, library)
@@ -97,8 +95,10 @@ class UnicornEngine:
         for name, value in values.items():
             if name == "rip":
                 self._pc = value
-            else:
+            elif name in registers.UNICORN_ID:
                 self._instance.set(name, value)
+            else:
+                registers.write_any(self._instance.uc, name, value)
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
@@ -133,15 +133,14 @@ class UnicornEngine:
     def close(self) -> None:
         """See ``Engine.close``."""
         self._instance.close()
-        if self._ram is not None:
-            self._ram.close()
 
     # ---- one start of the emulator
 
     def _boot(self, values: Registers) -> None:
-        registers.load_boot_state(self._instance.uc, dict(values))
+        registers.load_state(self._instance.uc, values)
         self._exceptions.prepare()
-        self._vetting.trust_tables(values["cr3"])
+        if self._memory.is_flat(values["cr3"]):
+            self._vetting.trust_tables(values["cr3"])
         self._pc = values["rip"]
         self._booted = True
 

@@ -16,6 +16,7 @@ from replay.engines.unicorn.instance import Instance
 _U64_MAX = (1 << 64) - 1
 _ADDRESS = 0x000F_FFFF_FFFF_F000
 _LARGE = 0x80
+_TABLES_MAX = 4096
 
 
 class EngineMemory:
@@ -95,6 +96,28 @@ class EngineMemory:
                 return
             yield gpa, length
             gva, size = gva + length, size - length
+
+    def is_flat(self, cr3: int) -> bool:
+        """Whether every page that the tables under ``cr3`` map lies at its own address; tables that
+        are used twice, or are very many, do not count as flat."""
+        seen: set[int] = set()
+        return self._maps_itself(cr3 & _ADDRESS, 0, 39, seen)
+
+    def _maps_itself(self, table: int, gva: int, shift: int, seen: set[int]) -> bool:
+        if table in seen or len(seen) >= _TABLES_MAX:
+            return False
+        seen.add(table)
+        raw = self.peek(table, PAGE_BYTES) or b""
+        for index, (entry,) in enumerate(struct.iter_unpack("<Q", raw)):
+            if not entry & 1:
+                continue
+            at, below = gva + (index << shift), entry & _ADDRESS
+            is_leaf = shift == 12 or (shift < 39 and entry & _LARGE)
+            if is_leaf and below != at:
+                return False
+            if not is_leaf and not self._maps_itself(below, at, shift - 9, seen):
+                return False
+        return True
 
     def watch_tables(self, cr3: int) -> set[int]:
         """Watch the page tables under ``cr3``; returns the numbers of their pages."""

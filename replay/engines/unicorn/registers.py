@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from typing import Any
 
 from unicorn import x86_const
 from unicorn.unicorn_py3.unicorn import uclib
+
+from replay.engines.errors import EngineFailure
 
 _GENERAL = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
@@ -29,7 +32,7 @@ UNICORN_ID: dict[str, int] = {name: getattr(x86_const, const) for name, const in
 """Registers that hold one plain integer."""
 
 CR3_ID = x86_const.UC_X86_REG_CR3
-_STACK_IDS = [getattr(x86_const, f"UC_X86_REG_ST{number}") for number in range(8)]
+_STACK = {f"st{number}": getattr(x86_const, f"UC_X86_REG_ST{number}") for number in range(8)}
 _TABLES = {
     "gdtr": x86_const.UC_X86_REG_GDTR,
     "idtr": x86_const.UC_X86_REG_IDTR,
@@ -46,13 +49,22 @@ _MSRS = {
 }
 EFER = _MSRS["efer"]
 
+_SCRATCH = 0x1000
+_CODE_SELECTOR, _DATA_SELECTOR = 0x08, 0x10
+# Descriptors of base 0 and limit 4 GiB: 64-bit code, which Unicorn wants readable, and data.
+_FLAT_CODE = (0x00AF9B000000FFFF).to_bytes(8, "little")
+_FLAT_DATA = (0x00CFF3000000FFFF).to_bytes(8, "little")
+_TSS_FLAGS = 0x8B00  # present, busy, 64-bit
+_LDT_FLAGS = 0x8200
+_U64_MAX = (1 << 64) - 1
+
 
 def read_all(uc: Any) -> dict[str, int]:
     """Every register by name; descriptor tables as ``*_base`` and ``*_limit``."""
     values = dict(zip(UNICORN_ID, uc.reg_read_batch(list(UNICORN_ID.values())), strict=True))
     values["rflags"] &= ~_RESUME_FLAG
-    for number, identifier in enumerate(_STACK_IDS):
-        values[f"st{number}"] = _x87(uc, identifier)
+    for name, identifier in _STACK.items():
+        values[name] = _x87(uc, identifier)
     for name, identifier in _TABLES.items():
         selector, base, limit, _flags = uc.reg_read(identifier)
         values[f"{name}_base"], values[f"{name}_limit"] = base, limit
@@ -63,35 +75,66 @@ def read_all(uc: Any) -> dict[str, int]:
     return values
 
 
-def write_plain(uc: Any, values: dict[str, int]) -> None:
-    """Change registers that hold one plain integer; other names are an internal error."""
-    for name, value in values.items():
+def write_any(uc: Any, name: str, value: int) -> None:
+    """Change one register that ``read_all`` knows, but none that the processor's mode hangs on."""
+    if name in UNICORN_ID:
         uc.reg_write(UNICORN_ID[name], value)
+    elif name in _MSRS:
+        uc.msr_write(_MSRS[name], value)
+    elif name in _STACK:
+        buffer = ctypes.create_string_buffer(value.to_bytes(10, "little"), 16)
+        uclib.uc_reg_write(uc._uch, _STACK[name], buffer)  # noqa: SLF001 (as in _x87)
+    else:
+        raise EngineFailure(f"no register that can be changed alone: {name}")
 
 
-def load_boot_state(uc: Any, values: dict[str, int]) -> None:
-    """Bring a fresh processor into long mode with flat segments, as ``values`` says.
+def load_state(uc: Any, values: Mapping[str, int]) -> None:
+    """Bring a fresh processor into long mode with flat segments and all that ``values`` says.
 
-    Unicorn loads segments through the GDT only while paging is off, and demands a readable code
-    descriptor there, which Solo5's execute-only one is not: it is lent one for the moment.
+    Registers that are not named keep what they have after a reset. Eight bytes of memory are
+    borrowed: Unicorn loads segments through tables only while paging is off.
     """
-    gdt = values["gdtr_base"]
-    descriptor = gdt + (values["cs"] & ~7)
-    original = bytes(uc.mem_read(descriptor, 8))
-    readable = bytearray(original)
-    readable[5] |= 2
-    uc.mem_write(descriptor, bytes(readable))
-    uc.reg_write(_TABLES["gdtr"], (0, gdt, values["gdtr_limit"], 0))
-    uc.reg_write(_TABLES["idtr"], (0, values["idtr_base"], values["idtr_limit"], 0))
-    write_plain(uc, {name: values[name] for name in ("cs", "ds", "es", "ss", "fs", "gs")})
-    uc.mem_write(descriptor, original)
-    write_plain(uc, {name: values[name] for name in ("cr3", "cr4")})
+    original = bytes(uc.mem_read(_SCRATCH, 8))
+    _load_segments(uc, values)
+    uc.mem_write(_SCRATCH, original)
+    _load_tables(uc, values)
+    for name in ("cr3", "cr4"):
+        uc.reg_write(UNICORN_ID[name], values[name])
     uc.msr_write(EFER, values["efer"])
-    write_plain(uc, {"cr0": values["cr0"]})
-    task = (values["tr"], values["tr_base"], values["tr_limit"], 0x8B00)
-    uc.reg_write(_TABLES["tr"], task)
-    done = {"cs", "ds", "es", "ss", "fs", "gs", "cr0", "cr3", "cr4"}
-    write_plain(uc, {n: v for n, v in values.items() if n in UNICORN_ID and n not in done})
+    uc.reg_write(UNICORN_ID["cr0"], values["cr0"])
+    done = {"cr0", "cr3", "cr4", "efer", "fs", "gs"}
+    # The stack of the x87 turns with its status word, and its tags depend on what is in it.
+    for name in ("fsw", *_STACK, *UNICORN_ID, *_MSRS):
+        if name in values and name not in done:
+            write_any(uc, name, values[name])
+
+
+def _load_segments(uc: Any, values: Mapping[str, int]) -> None:
+    """Put flat segments behind all selectors; those that can be read back later get their true
+    numbers then, since paging makes CS, DS, ES and SS mere numbers for Unicorn."""
+    uc.mem_write(_SCRATCH, _FLAT_CODE)
+    _look_up_at_scratch(uc, _CODE_SELECTOR)
+    uc.reg_write(UNICORN_ID["cs"], _CODE_SELECTOR)
+    uc.mem_write(_SCRATCH, _FLAT_DATA)
+    chosen = {**dict.fromkeys(("ds", "es", "ss"), _DATA_SELECTOR), "fs": 0, "gs": 0}
+    for name, default in chosen.items():
+        selector = default or values[name]
+        _look_up_at_scratch(uc, selector)
+        uc.reg_write(UNICORN_ID[name], selector)
+
+
+def _look_up_at_scratch(uc: Any, selector: int) -> None:
+    """Let both descriptor tables begin where the entry of ``selector`` is the scratch place."""
+    base = (_SCRATCH - (selector & ~7)) & _U64_MAX
+    for identifier in (GDTR_ID, LDTR_ID):
+        uc.reg_write(identifier, (0, base, 0xFFFF, _LDT_FLAGS))
+
+
+def _load_tables(uc: Any, values: Mapping[str, int]) -> None:
+    for name, flags in (("gdtr", 0), ("idtr", 0), ("tr", _TSS_FLAGS)):
+        base, limit = values[f"{name}_base"], values[f"{name}_limit"]
+        uc.reg_write(_TABLES[name], (values.get(name, 0), base, limit, flags))
+    uc.reg_write(LDTR_ID, (values.get("ldtr", 0), 0, 0, 0))
 
 
 def _x87(uc: Any, identifier: int) -> int:

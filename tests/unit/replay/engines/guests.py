@@ -120,6 +120,7 @@ def guest(
         yield Guest(engine, ram)
     finally:
         engine.close()
+        ram.close()
 
 
 def stop_of(code: bytes | str, **options: object) -> Exit:
