@@ -39,6 +39,7 @@ _PT_LOAD = 1
 _PT_NOTE = 4
 _PF_X = 1
 _PF_W = 2
+_PF_R = 4
 
 _NOTE_HEADER_SIZE = 12
 _NOTE_NAME_SIZE = 6
@@ -223,9 +224,20 @@ def _protections(loads: Sequence[_ProgramHeader]) -> Sequence[Protection]:
             raise BadImage(f"segment {start:#x} to {end:#x} is not made of whole pages")
         if header.flags & _PF_W and header.flags & _PF_X:
             raise BadImage(f"segment at {start:#x} is writable and executable")
-        protections.append(Protection(start, end, writable=bool(header.flags & _PF_W)))
+        protections.append(_protection(start, end, header.flags))
         lowest = end
     return tuple(protections)
+
+
+def _protection(start: int, end: int, flags: int) -> Protection:
+    """The rights that a processor gives: x86-64 has none that do not include reading."""
+    return Protection(
+        start,
+        end,
+        writable=bool(flags & _PF_W),
+        readable=bool(flags & (_PF_R | _PF_W | _PF_X)),
+        executable=bool(flags & _PF_X),
+    )
 
 
 def _rounded_range(header: _ProgramHeader) -> tuple[int, int]:

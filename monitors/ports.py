@@ -229,7 +229,8 @@ class BootState:
 class GuestImage:
     """A unikernel as read from its ELF file.
 
-    ``segments`` are the loadable ones in file order; ``kernel_end`` the highest rounded end.
+    ``segments`` are the loadable ones in file order, ``protections`` the rights of each in the
+    order of their addresses; ``kernel_end`` is the highest rounded end.
     """
 
     target: str
@@ -243,13 +244,17 @@ class GuestImage:
 
 @dataclass(frozen=True, slots=True)
 class BootRequest:
-    """What the operator chose: sizes in bytes, the command line without its NUL, devices."""
+    """What the operator chose: sizes in bytes, the command line without its NUL, devices.
+
+    ``executable_heap`` is for targets where a guest could not execute its heap and stack else.
+    """
 
     image: GuestImage
     mem_size: int
     tsc_hz: int
     command_line: bytes = b""
     attachments: Sequence[Attachment] = field(default_factory=tuple)
+    executable_heap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,29 @@ def _hvt(image: GuestImage, attachments: Sequence[Attachment]) -> Monitor:
     from monitors.hvt.abi import HVT_ABI_VERSION
     from monitors.hvt.monitor import HvtMonitor
 
-    if image.abi_version != HVT_ABI_VERSION:
-        old = image.abi_version < HVT_ABI_VERSION
-        raise GuestRefused(
-            f"hvt guest of ABI version {image.abi_version}, not {HVT_ABI_VERSION}",
-            hint="rebuild it with Solo5 v0.8 to v0.12" if old else "this guest is too new",
-        )
+    _check_version(image, HVT_ABI_VERSION)
     return HvtMonitor(image.manifest, attachments)
 
 
-MONITORS: dict[str, Callable[[GuestImage, Sequence[Attachment]], Monitor]] = {"hvt": _hvt}
+def _spt(image: GuestImage, attachments: Sequence[Attachment]) -> Monitor:
+    from monitors.spt.abi import SPT_ABI_VERSION
+    from monitors.spt.monitor import SptMonitor
+
+    _check_version(image, SPT_ABI_VERSION)
+    return SptMonitor(image, attachments)
+
+
+def _check_version(image: GuestImage, served: int) -> None:
+    """Both targets have had version 2 since Solo5 v0.8."""
+    if image.abi_version != served:
+        old = image.abi_version < served
+        raise GuestRefused(
+            f"{image.target} guest of ABI version {image.abi_version}, not {served}",
+            hint="rebuild it with Solo5 v0.8 to v0.12" if old else "this guest is too new",
+        )
+
+
+MONITORS: dict[str, Callable[[GuestImage, Sequence[Attachment]], Monitor]] = {
+    "hvt": _hvt,
+    "spt": _spt,
+}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from monitors.elf import check_fits
 from monitors.errors import GuestRefused
 from monitors.hvt.abi import BOOT_INFO, HVT_CMDLINE_SIZE
-from monitors.ports import BootRequest, BootState, Registers, Segment
+from monitors.ports import BootRequest, BootState, GuestImage, Protection, Registers, Segment
 
 MIB = 1 << 20
 BIG_PAGE = 2 * MIB
@@ -73,7 +73,7 @@ def boot_state(request: BootRequest) -> BootState:
             Segment(BOOT_INFO_GPA, _boot_block(request)),
             *request.image.segments,
         ),
-        protections=tuple(p for p in request.image.protections if not p.writable),
+        protections=_protections(request.image),
         registers=_registers(request),
     )
 
@@ -98,6 +98,12 @@ def _check_attached(request: BootRequest) -> None:
             f"devices declared by the guest but not attached: {devices}",
             hint="all declared devices must be attached",
         )
+
+
+def _protections(image: GuestImage) -> Sequence[Protection]:
+    """What the host refuses to write; the rest is a matter of the guest's page tables."""
+    read_only = (p for p in image.protections if not p.writable)
+    return tuple(Protection(p.start, p.end, writable=False) for p in read_only)
 
 
 def _page_tables(mem_size: int) -> Sequence[Segment]:

@@ -28,7 +28,7 @@ def test_valid_image(elf):
     assert image.segments == (Segment(0x100000, b"\x90" * 100), Segment(0x102000, b"data"))
     assert image.protections == (
         Protection(0x100000, 0x101000, writable=False),
-        Protection(0x102000, 0x104000, writable=True),
+        Protection(0x102000, 0x104000, writable=True, executable=False),
     )
     assert image.kernel_end == 0x104000
 
