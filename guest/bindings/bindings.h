@@ -61,7 +61,6 @@ void ssp_init(void);
 
 void platform_console_write(const char *buf, size_t size);
 void platform_exit(int status, const void *cookie) __attribute__((noreturn));
-void platform_clock_init(void);
 solo5_result_t platform_set_tls_base(uintptr_t base);
 
 /* Placed by the linker script; only their addresses mean something. */

@@ -16,7 +16,10 @@ from replay.toolchain.compiler import BINDINGS_FLAGS, CompileJob, Compiler
 from replay.toolchain.errors import BadRequest
 
 # The folders below guest/bindings whose files belong to a target, besides the shared ones.
-TARGETS: dict[str, tuple[str, ...]] = {"hvt": ("x86_64", "hvt")}
+TARGETS: dict[str, tuple[str, ...]] = {
+    "hvt": ("x86_64", "x86_64/bare", "hvt"),
+    "spt": ("x86_64", "spt"),
+}
 
 # What the guest tree is called in debug information, wherever it really lies. Absolute, because
 # readers of DWARF join relative names with the folder of the compilation, each in its own way.

@@ -1,22 +1,5 @@
 #include "hvt.h"
 
-solo5_result_t solo5_block_acquire(const char *name, solo5_handle_t *handle,
-                                   struct solo5_block_info *info)
-{
-    const int index = manifest_find(name, MFT_DEV_BLOCK_BASIC);
-
-    if (index < 0)
-        return SOLO5_R_EINVAL;
-
-    const struct mft_entry *entry = manifest_get((solo5_handle_t)index, MFT_DEV_BLOCK_BASIC);
-
-    CHECK(entry->attached);
-    *handle = (solo5_handle_t)index;
-    info->capacity = entry->u.block_basic.capacity;
-    info->block_size = entry->u.block_basic.block_size;
-    return SOLO5_R_OK;
-}
-
 /* The tender checks the range against the capacity, but not that it is exactly
  * one block. */
 static bool is_one_block(solo5_handle_t handle, solo5_off_t offset, size_t size)

@@ -1,7 +1,7 @@
-#include "cpu.h"
+#include "bare.h"
 #include "hvt.h"
 
-void platform_clock_init(void)
+void hvt_clock_init(void)
 {
     tsc_init(boot_info->cpu_cycle_freq);
 }

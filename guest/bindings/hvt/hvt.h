@@ -8,6 +8,9 @@
 /* Valid from the first instruction of hvt_start on; read-only for the guest. */
 extern const struct hvt_boot_info *boot_info;
 
+/* clock.c: from when on there is time. */
+void hvt_clock_init(void);
+
 /* The address of an object for a hypercall, which takes 32 bits only. */
 static inline hvt_gpa_t hvt_gpa(const volatile void *object)
 {

@@ -3,24 +3,6 @@
  * memory that the host writes at any time could not be replayed.
  */
 #include "hvt.h"
-#include "string.h"
-
-solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle,
-                                 struct solo5_net_info *info)
-{
-    const int index = manifest_find(name, MFT_DEV_NET_BASIC);
-
-    if (index < 0)
-        return SOLO5_R_EINVAL;
-
-    const struct mft_entry *entry = manifest_get((solo5_handle_t)index, MFT_DEV_NET_BASIC);
-
-    CHECK(entry->attached);
-    *handle = (solo5_handle_t)index;
-    memcpy(info->mac_address, entry->u.net_basic.mac, SOLO5_NET_ALEN);
-    info->mtu = entry->u.net_basic.mtu;
-    return SOLO5_R_OK;
-}
 
 /* The tender refuses these calls altogether when no device is attached, so the
  * handle is looked at first. */

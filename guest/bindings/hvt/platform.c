@@ -1,4 +1,4 @@
-#include "cpu.h"
+#include "bare.h"
 #include "hvt.h"
 
 void platform_exit(int status, const void *cookie)

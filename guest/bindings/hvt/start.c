@@ -1,4 +1,4 @@
-#include "cpu.h"
+#include "bare.h"
 #include "hvt.h"
 
 const struct hvt_boot_info *boot_info;
@@ -16,7 +16,7 @@ void hvt_start(const struct hvt_boot_info *info)
     start_info.cmdline = options_parse((const char *)(uintptr_t)info->cmdline);
     log_banner("hvt", HVT_ABI_VERSION);
     heap_init(&start_info, info->mem_size);
-    platform_clock_init();
+    hvt_clock_init();
     manifest_init((const struct mft *)(uintptr_t)info->mft);
     solo5_exit(solo5_app_main(&start_info));
 }

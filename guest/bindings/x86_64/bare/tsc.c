@@ -3,6 +3,7 @@
  * ns = (cycles * multiplier) >> shift.
  */
 #include "bindings.h"
+#include "bare.h"
 #include "cpu.h"
 
 #define NANOSECONDS_PER_SECOND UINT64_C(1000000000)

@@ -3,7 +3,7 @@
  * stack pointer is wrong can still say so.
  */
 #include "bindings.h"
-#include "cpu.h"
+#include "bare.h"
 #include "layout.h"
 
 #define GDT_CODE UINT64_C(0x00af9b000000ffff) /* 64-bit, ring 0, accessed */
