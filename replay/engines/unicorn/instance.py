@@ -22,6 +22,12 @@ from replay.engines.unicorn.callbacks import Callbacks, State
 _TRANSLATIONS_BYTES = 512 << 20
 _OTHER_BYTES = 32 << 20
 _U64_MAX = (1 << 64) - 1
+_TABLES = {
+    "gdtr": registers.GDTR_ID,
+    "idtr": registers.IDTR_ID,
+    "ldtr": registers.LDTR_ID,
+    "tr": registers.TR_ID,
+}
 _NO_PAGE_TABLES = 0xFF_FFFF_F000  # the last page that 40 bits of physical address reach
 
 
@@ -91,6 +97,11 @@ class Instance:
         self._value[0] = value & _U64_MAX
         self._value[1] = value >> 64
         uclib.uc_reg_write(self._handle, registers.UNICORN_ID[name], self._value_pointer)
+
+    def table(self, name: str) -> tuple[int, int, int]:
+        """Selector, base and limit of ``gdtr``, ``idtr``, ``ldtr`` or ``tr``."""
+        selector, base, limit, _flags = self.uc.reg_read(_TABLES[name])
+        return selector, base, limit
 
     def hook(self, kind: int, callback: Any, state: State, place: int | None) -> int:
         """``uc_hook_add`` with a raw function, which the binding's own method does not take; for

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from replay.engines.unicorn.operands import memory_operand, misses_stack
+from replay.engines.operands import memory_operand, misses_stack
 from tests.unit.replay.engines.guests import assemble
 
 AT = 0x100000
