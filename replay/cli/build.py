@@ -21,8 +21,8 @@ examples:
       several files, a folder of headers, a definition, no optimisation
   solo5-build -t hvt -m manifest.json -o app.hvt --cc clang -v app.c
       build with clang and show every command
-  solo5-build -t hvt --program hello -o hello.hvt
-      one of the programs that come with solo5-replay
+  solo5-build -t spt --program hello -o hello.spt
+      for another target, one of the programs that come with solo5-replay
 
 The bindings provide the functions of solo5.h only; memcpy and its like are the application's.
 """
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("-t", "--target", required=True, help="Solo5 target: hvt")
+    add("-t", "--target", required=True, help="Solo5 target: hvt or spt")
     add("-m", "--manifest", type=Path, metavar="JSON", help="devices it needs")
     add("-o", "--output", required=True, type=Path, metavar="IMAGE", help="the guest to write")
     add("-I", dest="include_dirs", action="append", default=[], type=Path, metavar="DIR",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from replay.toolchain.bindings import guest_tree
+from replay.toolchain.bindings import TARGETS, guest_tree
 from replay.toolchain.build import BuildRequest
 from replay.toolchain.errors import BadRequest
 
@@ -109,9 +109,16 @@ class Program:
             compiler=compiler,
         )
 
-    def cases(self) -> list[Case]:
-        """Read the cases of the program from its case.json."""
-        return [_case(self.directory, _mapping(raw)) for raw in _list(self._described()["cases"])]
+    def cases(self, target: str = "hvt") -> list[Case]:
+        """Read the cases of the program on a target from its case.json; it may be for others."""
+        if self.why_not(target):
+            return []
+        raws = [_mapping(raw) for raw in _list(self._described()["cases"])]
+        return [_case(self.directory, _on_target(raw, target)) for raw in raws]
+
+    def why_not(self, target: str) -> str:
+        """Say why the program is not for a target; empty if it is for it."""
+        return str(_mapping(self._described().get("not_for", {})).get(target, ""))
 
     def _described(self) -> Mapping[str, object]:
         text = (self.directory / "case.json").read_text(encoding="utf-8")
@@ -130,6 +137,15 @@ def find_program(name: str) -> Program:
     if name not in programs:
         raise BadRequest(f"no program {name!r} is shipped; there are: {', '.join(programs)}")
     return programs[name]
+
+
+def _on_target(raw: Mapping[str, object], target: str) -> Mapping[str, object]:
+    """A case with what is different on a target; ValueError for an unknown target."""
+    differences = _mapping(raw.get("on", {}))
+    if unknown := set(differences) - set(TARGETS):
+        raise ValueError(f"no such target in a case: {sorted(unknown)}")
+    common = {key: value for key, value in raw.items() if key != "on"}
+    return {**common, **_mapping(differences.get(target, {}))}
 
 
 def _case(directory: Path, raw: Mapping[str, object]) -> Case:

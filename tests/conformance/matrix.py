@@ -77,13 +77,15 @@ class MatrixResults:
         return all(
             len(self.outcomes.get((platform.name, run), {})) == len(PROPERTIES)
             for platform in PLATFORMS
-            for run in runs_of(find_program(program_name))
+            for run in runs_of(find_program(program_name), platform.target)
         )
 
     def cell(self, program: Program, platform: Platform) -> str:
         """One field of the table."""
+        if why_not := program.why_not(platform.target):
+            return f"no: {why_not}"
         reasons: dict[str, list[str]] = defaultdict(list)
-        for case in program.cases():
+        for case in program.cases(platform.target):
             outcomes = self.outcomes.get((platform.name, f"{program.name}-{case.name}"), {})
             for why in outcomes.values():
                 if why and case.name not in reasons[why]:
@@ -96,9 +98,9 @@ class MatrixResults:
 MATRIX_RESULTS = pytest.StashKey[MatrixResults]()
 
 
-def runs_of(program: Program) -> list[str]:
-    """The names of a program's runs."""
-    return [f"{program.name}-{case.name}" for case in program.cases()]
+def runs_of(program: Program, target: str) -> list[str]:
+    """The names of a program's runs on a target; none if it is not for it."""
+    return [f"{program.name}-{case.name}" for case in program.cases(target)]
 
 
 def render(results: MatrixResults) -> str:
@@ -125,8 +127,9 @@ def rows_of(page: str) -> dict[str, str]:
 
 
 def _row(results: MatrixResults, program: Program) -> list[str]:
-    runs = runs_of(program)
-    counts = [results.crossings.get(run, (0, 0)) for run in runs]
+    targets = {platform.target: None for platform in PLATFORMS}
+    runs = {run: None for target in targets for run in runs_of(program, target)}
+    counts = [(0, 0), *(results.crossings.get(run, (0, 0)) for run in runs)]
     totals = [str(sum(column)) for column in zip(*counts, strict=True)]
     cells = [results.cell(program, platform) for platform in PLATFORMS]
     return [f"`{program.name}`", str(len(runs)), *totals, *cells]

@@ -42,7 +42,7 @@ def all_well() -> MatrixResults:
     results = MatrixResults()
     for platform in PLATFORMS:
         for program in all_programs():
-            for run in runs_of(program):
+            for run in runs_of(program, platform.target):
                 results.outcomes[platform.name, run] = dict.fromkeys(PROPERTIES, "")
     return results
 

@@ -50,16 +50,17 @@ def test_wrong_usage(argv: list[str], words: str, capsys: pytest.CaptureFixture[
 
 @needs_gcc
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["hvt", "spt"])
 def test_a_shipped_program_is_built_and_commands_are_shown(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "hello.hvt"
-    assert main(["-t", "hvt", "--program", "hello", "-o", str(output), "-v"]) == 0
+    output = tmp_path / f"hello.{target}"
+    assert main(["-t", target, "--program", "hello", "-o", str(output), "-v"]) == 0
     assert output.read_bytes()[:4] == b"\x7fELF"
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "-c programs/hello/main.c" in shown.err
-    assert "solo5_hvt.lds" in shown.err
+    assert f"solo5_{target}.lds" in shown.err
 
 
 @needs_gcc

@@ -14,7 +14,7 @@ from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt, Misuse, MisuseKind
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from monitors.calls.traps import READ_TSC, READ_TSCP, Cpuid, CpuidReading, RandomWord
 from monitors.vcpu import VirtualCpu, virtual_cpu
 from replay.testing.source import ScriptedSource
@@ -28,6 +28,9 @@ EXAMPLES: list[Call] = [
     MONOTONIC_CLOCK,
     ConsoleWrite(b"text"),
     Poll(1000),
+    SetTimer(1_000_000_000),
+    WaitReady(5),
+    WaitReady(-1),
     BlockRead(DISK, 0, 512),
     BlockRead(ABSENT, 0, 512),
     BlockWrite(DISK, 512, b"w" * 512),
@@ -111,6 +114,46 @@ def test_the_wall_clock_runs_with_the_other_one() -> None:
     wall = ns(source, WALL_CLOCK)
     last = ns(source, MONOTONIC_CLOCK)
     assert first < wall - 1_700_000_000_000_000_000 < last
+
+
+class TestTimer:
+    """A world without frames, where only time can end a wait."""
+
+    def test_a_wait_lasts_until_the_timer_fires(self) -> None:
+        source = ScriptedSource()
+        deadline = ns(source, MONOTONIC_CLOCK) + 1_000_000_000
+        assert source.answer(SetTimer(deadline)) is DONE
+        assert source.answer(WaitReady(-1)) == ReadySet(0, timer_fired=True)
+        assert deadline < ns(source, MONOTONIC_CLOCK) < deadline + 100_000
+
+    def test_or_until_its_own_time_has_passed(self) -> None:
+        source = ScriptedSource()
+        start = ns(source, MONOTONIC_CLOCK)
+        source.answer(SetTimer(start + 1_000_000_000))
+        assert source.answer(WaitReady(3)) == ReadySet(0, timer_fired=False)
+        assert start + 3_000_000 < ns(source, MONOTONIC_CLOCK) < start + 4_000_000
+
+    def test_a_timer_in_the_past_has_fired(self) -> None:
+        source = ScriptedSource()
+        start = ns(source, MONOTONIC_CLOCK)
+        source.answer(SetTimer(1))
+        for _ in range(2):
+            assert source.answer(WaitReady(-1)) == ReadySet(0, timer_fired=True)
+        assert ns(source, MONOTONIC_CLOCK) < start + 100_000
+
+    def test_a_timer_that_is_stopped_does_not_fire(self) -> None:
+        source = ScriptedSource()
+        source.answer(SetTimer(1))
+        source.answer(SetTimer(0))
+        assert source.answer(WaitReady(0)) == ReadySet(0, timer_fired=False)
+        assert source.answer(WaitReady(-1)) == ReadySet(0, timer_fired=False)
+
+    def test_a_frame_ends_a_wait_at_once(self) -> None:
+        source = world()
+        start = ns(source, MONOTONIC_CLOCK)
+        source.answer(SetTimer(start + 1_000_000_000))
+        assert source.answer(WaitReady(-1)) == ReadySet(1 << NET, timer_fired=False)
+        assert ns(source, MONOTONIC_CLOCK) < start + 100_000
 
 
 @pytest.mark.parametrize("bits", [16, 32, 64])

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from replay.toolchain.bindings import TARGETS
 from replay.toolchain.errors import BadRequest
 from replay.toolchain.programs import NetCase, Program, all_programs, find_program
 
 NAMES = [program.name for program in all_programs()]
+NAMES_ON_TARGETS = [
+    (program.name, target)
+    for program in all_programs()
+    for target in TARGETS
+    if not program.why_not(target)
+]
 
 
 def program_with(directory: Path, case: dict[str, object]) -> Program:
@@ -21,9 +28,17 @@ def program_with(directory: Path, case: dict[str, object]) -> Program:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_program_has_its_files_and_cases(name: str) -> None:
+def test_every_program_is_for_some_target_and_says_why_not_for_others(name: str) -> None:
     program = find_program(name)
-    cases = program.cases()
+    reasons = {target: program.why_not(target) for target in TARGETS}
+    assert not all(reasons.values())
+    assert all(not program.cases(target) for target, reason in reasons.items() if reason)
+
+
+@pytest.mark.parametrize(("name", "target"), NAMES_ON_TARGETS)
+def test_every_program_has_its_files_and_cases(name: str, target: str) -> None:
+    program = find_program(name)
+    cases = program.cases(target)
     assert cases
     assert len({case.name for case in cases}) == len(cases)
     devices = json.loads(program.manifest.read_text())["devices"]
@@ -40,7 +55,13 @@ def test_every_program_has_its_files_and_cases(name: str) -> None:
 def test_every_expected_text_belongs_to_a_case(name: str) -> None:
     program = find_program(name)
     raw = json.loads((program.directory / "case.json").read_text())["cases"]
-    named = {case.get("expected", "expected.txt") for case in raw}
+    variants = [
+        {**case, **case.get("on", {}).get(target, {})}
+        for case in raw
+        for target in TARGETS
+        if not program.why_not(target)
+    ]
+    named = {variant.get("expected", "expected.txt") for variant in variants}
     assert {path.name for path in program.directory.glob("expected*.txt")} == named
 
 
@@ -95,8 +116,35 @@ def test_devices_of_a_case(tmp_path: Path) -> None:
     assert case.nets == {"wire": wire}
 
 
+def test_a_case_can_differ_on_a_target(tmp_path: Path) -> None:
+    different = {"status": 139, "ends": "stopped", "message": "page fault"}
+    case = {"name": "a", "args": ["b"], "status": 255, "on": {"spt": different}}
+    program = program_with(tmp_path, case)
+    (on_hvt,), (on_spt,) = program.cases("hvt"), program.cases("spt")
+    assert (on_hvt.status, on_hvt.ends, on_hvt.message) == (255, "exit", "")
+    assert (on_spt.status, on_spt.ends, on_spt.message) == (139, "stopped", "page fault")
+    assert (on_hvt.name, on_hvt.args) == (on_spt.name, on_spt.args) == ("a", ("b",))
+
+
+def test_a_program_that_is_not_for_a_target_has_no_cases_there(tmp_path: Path) -> None:
+    program = program_with(tmp_path, {"name": "a", "args": [], "status": 0})
+    described = json.loads((tmp_path / "case.json").read_text())
+    (tmp_path / "case.json").write_text(json.dumps({**described, "not_for": {"spt": "too big"}}))
+    assert (program.why_not("hvt"), program.why_not("spt")) == ("", "too big")
+    assert (len(program.cases("hvt")), program.cases("spt")) == (1, [])
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"ends": "perhaps"}, {"statsu": 1}, {"status": "0"}, {"args": "x"}, {"devices": []}]
+    "wrong",
+    [
+        {"ends": "perhaps"},
+        {"statsu": 1},
+        {"status": "0"},
+        {"args": "x"},
+        {"devices": []},
+        {"on": {"stp": {"status": 1}}},
+        {"on": {"hvt": {"statsu": 1}}},
+    ],
 )
 def test_a_case_with_a_mistake_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
     program = program_with(tmp_path, {"name": "a", "args": [], "status": 0, **wrong})
