@@ -33,6 +33,23 @@ def test_valid_image(elf):
     assert image.kernel_end == 0x104000
 
 
+@pytest.mark.parametrize(
+    ("flags", "rights"),
+    [
+        (0, (False, False, False)),
+        (1, (True, False, True)),
+        (2, (True, True, False)),
+        (4, (True, False, False)),
+        (5, (True, False, True)),
+        (6, (True, True, False)),
+    ],
+)
+def test_rights_are_those_that_a_processor_can_give(elf, flags, rights):
+    """What can be written or executed can be read."""
+    protection = load(elf.text(flags=flags).build()).protections[0]
+    assert (protection.readable, protection.writable, protection.executable) == rights
+
+
 def test_devices_are_read_in_order(elf):
     packed = elf.manifest_bytes((b"disk", 1), (b"net0", 2))
     image = load(elf.Elf(manifest=elf.manifest_note(packed)).build())
