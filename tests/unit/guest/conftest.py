@@ -25,21 +25,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def built(
     cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, str], tuple[Path, str]]:
-    """Build a shipped program with a compiler: the image, and what the compiler remarked."""
+) -> Callable[[str, str, str], tuple[Path, str]]:
+    """Build a shipped program with a compiler for a target: the image, and what the compiler
+    remarked."""
     directory = tmp_path_factory.mktemp("guests")
-    done: dict[tuple[str, str], tuple[Path, str]] = {}
+    done: dict[tuple[str, str, str], tuple[Path, str]] = {}
 
-    def build(name: str, compiler: str = "gcc") -> tuple[Path, str]:
+    def build(name: str, compiler: str = "gcc", target: str = "hvt") -> tuple[Path, str]:
         if shutil.which(compiler) is None:
             pytest.skip(f"{compiler} is not installed: apt-get install {compiler} binutils")
-        if (name, compiler) not in done:
+        if (name, compiler, target) not in done:
             remarks: list[str] = []
             request = find_program(name).request(
-                "hvt", directory / f"{name}.{compiler}.hvt", compiler=compiler
+                target, directory / f"{name}.{compiler}.{target}", compiler=compiler
             )
             image = build_guest(request, observer=BuildObserver(diagnostics=remarks.append))
-            done[name, compiler] = (image, "".join(remarks))
-        return done[name, compiler]
+            done[name, compiler, target] = (image, "".join(remarks))
+        return done[name, compiler, target]
 
     return build

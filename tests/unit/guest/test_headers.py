@@ -31,6 +31,14 @@ HVT_LAYOUTS: dict[str, tuple[int, dict[str, int]]] = {
     "hvt_hc_halt": (16, {"cookie": 0, "exit_status": 8}),
 }
 
+# spt_abi.h, SPT_ABI_VERSION 2.
+SPT_LAYOUTS: dict[str, tuple[int, dict[str, int]]] = {
+    "spt_boot_info": (
+        40,
+        {"mem_size": 0, "kernel_end": 8, "cmdline": 16, "mft": 24, "epollfd": 32, "timerfd": 36},
+    ),
+}
+
 # mft_abi.h, MFT_VERSION 1, and solo5.h, v0.12.
 OTHER_LAYOUTS: dict[str, tuple[int, dict[str, int]]] = {
     "mft_entry": (104, {"name": 0, "type": 68, "u": 72, "b": 88, "attached": 96}),
@@ -60,6 +68,12 @@ CONSTANTS = {
     "HVT_HYPERCALL_NET_READ": 7,
     "HVT_HYPERCALL_HALT": 8,
     "HVT_HYPERCALL_MAX": 9,
+    "SPT_ABI_VERSION": 2,
+    "SPT_GUEST_MIN_BASE": 0x100000,
+    "SPT_HOST_MEM_BASE": 0x10000,
+    "SPT_BOOT_INFO_BASE": 0x11000,
+    "SPT_CMDLINE_SIZE": 8192,
+    "SPT_INTERNAL_TIMERFD": 0xFFFFFFFE,
     "MFT_VERSION": 1,
     "MFT_MAX_ENTRIES": 64,
     "MFT_NAME_SIZE": 68,
@@ -96,7 +110,7 @@ def compile_c(directory: Path, text: str, *flags: str) -> str:
 
 def assertions() -> str:
     lines = [f"_Static_assert(({name}) == {value}, #name);" for name, value in CONSTANTS.items()]
-    for struct, (size, fields) in (HVT_LAYOUTS | OTHER_LAYOUTS).items():
+    for struct, (size, fields) in (HVT_LAYOUTS | SPT_LAYOUTS | OTHER_LAYOUTS).items():
         lines.append(f'_Static_assert(sizeof(struct {struct}) == {size}, "{struct}");')
         lines += [
             f'_Static_assert(offsetof(struct {struct}, {field}) == {at}, "{struct}.{field}");'
@@ -105,7 +119,8 @@ def assertions() -> str:
     return "\n".join(lines).replace("#name", '"constant"')
 
 
-INCLUDES = '#define MFT_ENTRIES 2\n#include "hvt_abi.h"\n#include "mft_abi.h"\n#include "solo5.h"\n'
+HEADERS = ("solo5.h", "hvt_abi.h", "spt_abi.h", "elf_abi.h", "mft_abi.h")
+INCLUDES = "#define MFT_ENTRIES 2\n" + "".join(f'#include "{header}"\n' for header in HEADERS)
 
 
 def test_layouts_and_numbers(tmp_path: Path) -> None:
@@ -117,7 +132,7 @@ def test_a_wrong_number_would_be_noticed(tmp_path: Path) -> None:
     assert "static assertion failed" in compile_c(tmp_path, INCLUDES + wrong + "\n")
 
 
-@pytest.mark.parametrize("header", ["solo5.h", "hvt_abi.h", "elf_abi.h", "mft_abi.h"])
+@pytest.mark.parametrize("header", HEADERS)
 def test_every_header_stands_alone_and_can_be_included_twice(tmp_path: Path, header: str) -> None:
     assert compile_c(tmp_path, f'#include "{header}"\n#include "{header}"\n') == ""
 
