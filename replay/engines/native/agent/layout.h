@@ -1,33 +1,21 @@
 /*
- * What the agent and the monitor share: a block of control words, slots of
- * finished events, the recorded events of a replay, and a ring of console bytes.
- * replay/engines/native/layout.py says the same in Python; agent_layout[] lets
- * the monitor compare both before it uses an agent.
+ * What the agent and the monitor share: control words, slots of finished events,
+ * the recorded events of a replay, and a ring of console bytes.
  *
- * The guest can reach all of it.  The agent trusts nothing here with memory
- * safety of the monitor's process, and the monitor checks whatever it takes out.
+ * replay/engines/native/layout.py says the same in Python, and agent_layout[]
+ * lets the monitor compare both before it uses an agent.  The guest can reach all
+ * of this, so the monitor checks whatever it takes out.
  */
 #ifndef AGENT_LAYOUT_H
 #define AGENT_LAYOUT_H
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef int i32;
-typedef unsigned long u64;
-typedef long i64;
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 1u
 
-#define SHARED_AT 0x600000200000ul
-#define OUT_AT (SHARED_AT + 0x100000)
-#define IN_AT (SHARED_AT + 0x400000)
-#define CONSOLE_AT (SHARED_AT + 0x500000)
-#define WINDOW_AT 0x610000000000ul  /* all of guest memory, whatever its protection */
-#define SECTORS_AT 0x620000000000ul /* a bitmap of known sectors for each block device */
-#define SECTORS_STRIDE 0x100000000ul
-
-#define SLOT_BYTES (256u << 10)
+#define SLOT_BYTES (256u << 10) /* traces/limits.py, BLOCK_BYTES */
 #define SLOTS 8u
 #define CONSOLE_BYTES (256u << 10)
 #define SITES_MAX 1024u
@@ -38,72 +26,84 @@ enum target { TARGET_HVT = 1, TARGET_SPT = 2 };
 enum site_kind { SITE_OUT = 1, SITE_SYSCALL = 2, SITE_RDTSC = 3, SITE_RDTSCP = 4 };
 
 struct site {
-    u64 at;    /* the instruction that crosses */
-    u64 after; /* the one behind it */
-    u32 kind;
-    u32 served;
+    uint64_t at;    /* the instruction that crosses */
+    uint64_t after; /* the one behind it */
+    uint32_t kind;
+    uint32_t served; /* crossings answered here */
 };
 
 struct slot {
-    u32 length;
-    u32 count;
+    uint32_t length; /* bytes of whole events */
+    uint32_t count;
 };
 
 struct block {
-    u64 capacity;
-    u64 block_size;
-    i32 fd;
-    u32 pad;
+    uint64_t capacity;
+    uint64_t block_size;
+    uint64_t known; /* address of a bitmap, a bit for each sector of 512 bytes */
+    int32_t fd;     /* -1: no device */
+    uint32_t pad;
 };
 
-struct control {
-    /* The agent's way in and out; see entry.h. */
-    u64 rax;
-    u64 site;
-    u64 resume; /* where the guest goes on */
-    u64 pad;
+struct controls {
+    /* How the agent is entered and left; see entry.h. */
+    uint64_t rax;
+    uint64_t site;
+    uint64_t resume; /* where the guest goes on */
 
     /* Set by the monitor. */
-    u32 mode;
-    u32 target;
-    u32 stop; /* leave at the first opportunity */
-    u32 cut;  /* begin a new slot with the next event */
-    u64 mem_size;
-    u64 plain_start; /* from here to the end, memory is no code and can be written */
-    u64 tsc_hz;
-    u64 clock_gettime; /* the vDSO's, or 0 */
-    i32 console_fd;
-    i32 stop_fd;
-    i32 full_fd; /* an eventfd that counts slots filled */
-    u32 site_count;
+    uint32_t mode;
+    uint32_t target;
+    uint32_t stop; /* leave at the first opportunity */
+    uint32_t cut;  /* begin a new slot with the next event */
+    uint64_t window;      /* address of all of guest memory, whatever its protection */
+    uint64_t mem_size;    /* bytes */
+    uint64_t plain_start; /* from here on, memory is data and can be written */
+    uint64_t read_start;  /* from here on, memory can be read */
+    uint64_t tsc_hz;
+    uint64_t clock_gettime; /* the vDSO's, or 0 */
+    int32_t console_fd;
+    int32_t stop_fd;
+    int32_t full_fd; /* an eventfd that counts slots filled */
+    uint32_t site_count;
 
     /* Changed by both, in turn. */
-    u64 budget;       /* crossings that the agent may still answer */
-    u64 last_cycles;
-    u64 timer_ns;
-    u64 console_bytes; /* printed since the monitor last looked */
-    u64 prior[4];      /* the previous readings, which event_format.h keeps deltas to */
+    uint64_t budget; /* crossings that the agent may still answer */
+    uint64_t last_cycles;
+    uint64_t timer_ns;
+    uint64_t console_bytes; /* printed since the monitor last looked */
+    uint64_t prior[4];      /* the previous readings, in the order of event_format.h */
 
-    /* Slots: the agent writes slot write_seq % SLOTS, the monitor frees read_seq. */
-    u64 write_seq;
-    u64 read_seq;
-    u32 busy;
-    u32 left; /* why the last crossing was left to the door */
+    /* The agent fills slot write_seq % SLOTS; the monitor frees slot read_seq % SLOTS. */
+    uint64_t write_seq;
+    uint64_t read_seq;
+    uint32_t busy; /* an event is being written */
+    uint32_t left; /* crossings left to the door */
     struct slot slots[SLOTS];
 
-    /* A replay's recorded events: bytes [in_at, in_end) of the area at IN_AT. */
-    u64 in_at;
-    u64 in_end;
+    /* A replay's recorded events: bytes [in_at, in_end) of `recorded`. */
+    uint64_t in_at;
+    uint64_t in_end;
 
-    /* Console bytes [console_read, console_write) of the ring, in replays. */
-    u64 console_read;
-    u64 console_write;
+    /* A replay's console bytes [console_read, console_write) of the ring. */
+    uint64_t console_read;
+    uint64_t console_write;
 
-    i32 nets[DEVICES_MAX]; /* descriptors by handle, -1 where there is none */
+    int32_t nets[DEVICES_MAX]; /* descriptors by handle, -1 where there is none */
     struct block blocks[DEVICES_MAX];
     struct site sites[SITES_MAX];
 };
 
-#define control ((struct control *)SHARED_AT)
+struct shared {
+    struct controls controls;
+    uint8_t pad[65536 - sizeof(struct controls)];
+    uint8_t slots[SLOTS][SLOT_BYTES];
+    uint8_t recorded[SLOT_BYTES];
+    uint8_t console[CONSOLE_BYTES];
+};
+
+/* The monitor maps its own memory over this. */
+extern struct shared agent_shared __attribute__((visibility("hidden")));
+#define control (&agent_shared.controls)
 
 #endif
