@@ -9,6 +9,7 @@ anywhere is refused whole, whether or not there is something to transfer.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from monitors.calls import RESULT_OF, Call, Result
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
@@ -118,32 +119,9 @@ def _decode_system_call(
     if not filter_.allows(system_call):
         return Crossing(_forbidden(system_call))
     try:
-        return _decode_allowed(system_call, memory, filter_)
+        return _DECODERS[system_call.number & _U32](system_call, memory, filter_)
     except BadGuestPointer:
         return _failed(system_call, Errno.EFAULT)
-
-
-def _decode_allowed(
-    system_call: SystemCall, memory: CheckedMemory, filter_: Filter
-) -> Crossing | Answered:
-    match system_call.number & _U32:
-        case Number.WRITE:
-            return _decode_write(system_call, memory, filter_)
-        case Number.READ:
-            return _decode_read(system_call, memory, filter_)
-        case Number.CLOCK_GETTIME:
-            return _decode_clock(system_call, memory)
-        case Number.PREAD64 | Number.PWRITE64:
-            return _decode_block(system_call, memory, filter_)
-        case Number.TIMERFD_SETTIME:
-            return _decode_set_timer(system_call, memory)
-        case Number.EPOLL_PWAIT:
-            return _decode_wait(system_call, memory, filter_)
-        case Number.ARCH_PRCTL:
-            return _set_fs_base(system_call)
-        case _:
-            status = _signed32(system_call.arguments[0])
-            return Crossing(Halt(status), system_call=system_call)
 
 
 def _forbidden(system_call: SystemCall) -> Misuse:
@@ -175,7 +153,7 @@ def _decode_read(
     return Crossing(call, buffer_gpa=buffer, system_call=system_call)
 
 
-def _decode_clock(system_call: SystemCall, memory: CheckedMemory) -> Crossing:
+def _decode_clock(system_call: SystemCall, memory: CheckedMemory, _: Filter) -> Crossing:
     clock, answer = system_call.arguments[:2]
     memory.check(answer, TIMESPEC.size, write=True)
     call = MONOTONIC_CLOCK if clock == CLOCK_MONOTONIC else WALL_CLOCK
@@ -193,8 +171,10 @@ def _decode_block(system_call: SystemCall, memory: CheckedMemory, filter_: Filte
     return Crossing(read, buffer_gpa=buffer, system_call=system_call)
 
 
-def _decode_set_timer(system_call: SystemCall, memory: CheckedMemory) -> Crossing | Answered:
-    _, flags, new_value, old_value = system_call.arguments[:4]
+def _decode_set_timer(
+    system_call: SystemCall, memory: CheckedMemory, _: Filter
+) -> Crossing | Answered:
+    flags, new_value, old_value = system_call.arguments[1:4]
     *interval, seconds, nanoseconds = ITIMERSPEC.unpack(memory.read(new_value, ITIMERSPEC.size))
     is_valid = seconds >= 0 and 0 <= nanoseconds < _NS_PER_S
     if flags & _U32 != TFD_TIMER_ABSTIME or any(interval) or old_value or not is_valid:
@@ -206,7 +186,7 @@ def _decode_set_timer(system_call: SystemCall, memory: CheckedMemory) -> Crossin
 def _decode_wait(
     system_call: SystemCall, memory: CheckedMemory, filter_: Filter
 ) -> Crossing | Answered:
-    _, events, count, timeout, signal_mask = system_call.arguments[:5]
+    events, count, timeout, signal_mask = system_call.arguments[1:5]
     if signal_mask or not 0 < _signed32(count) <= EPOLL_EVENTS_MAX:
         return _failed(system_call, Errno.EINVAL)
     room = min(count & _U32, len(filter_.nets) + 1)
@@ -215,11 +195,29 @@ def _decode_wait(
     return Crossing(call, buffer_gpa=events, system_call=system_call)
 
 
-def _set_fs_base(system_call: SystemCall) -> Answered:
+def _decode_exit(system_call: SystemCall, _: CheckedMemory, __: Filter) -> Crossing:
+    return Crossing(Halt(_signed32(system_call.arguments[0])), system_call=system_call)
+
+
+def _set_fs_base(system_call: SystemCall, _: CheckedMemory, __: Filter) -> Answered:
     base = system_call.arguments[1]
     if base >= ADDRESS_END:
         return _failed(system_call, Errno.EPERM)
     return Answered({**_returned(system_call, 0), "fs_base": base})
+
+
+_DECODERS: dict[int, Callable[[SystemCall, CheckedMemory, Filter], Crossing | Answered]] = {
+    Number.READ: _decode_read,
+    Number.WRITE: _decode_write,
+    Number.PREAD64: _decode_block,
+    Number.PWRITE64: _decode_block,
+    Number.ARCH_PRCTL: _set_fs_base,
+    Number.CLOCK_GETTIME: _decode_clock,
+    Number.EXIT_GROUP: _decode_exit,
+    Number.EPOLL_PWAIT: _decode_wait,
+    Number.TIMERFD_SETTIME: _decode_set_timer,
+}
+"""A decoder for each system call that the filter lets through."""
 
 
 def _signed32(value: int) -> int:
