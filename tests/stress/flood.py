@@ -21,6 +21,7 @@ from replay.toolchain.build import build_guest
 from replay.toolchain.programs import find_program
 from tests.net.liverun import Finished, LiveRun, replay
 from tests.net.namespace import Namespace, why_unavailable
+from tests.stress.unrecorded import UNRECORDED
 
 PINGS = 100_000
 ROUND_TRIPS, TURNS = 1500, 11
@@ -29,21 +30,6 @@ ADDED_TO_ROUND_TRIP_MAX = 0.10
 TRACE_BYTES_MAX = 1.2 * FRAME_BYTES + 24
 _MINUTES_S = 600.0
 _GUEST = "10.0.0.2"
-
-# solo5-record with everything but the recording: the same machine, the same devices.
-UNRECORDED = """
-import sys
-from replay.recorder import session
-from replay.machine.interpose import Interposer
-
-def only_run(machine, source, *_, **__):
-    interposer = Interposer(machine, source)
-    return session.Recorded(interposer.run(), None, interposer.events)
-
-session.record = only_run
-from replay.cli.record import main
-sys.exit(main(["-q", *sys.argv[1:]]))
-"""
 
 
 class Bench:
