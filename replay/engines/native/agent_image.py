@@ -7,7 +7,6 @@ it is put. ``SOLO5_REPLAY_PURE_PYTHON=1`` has it ignored.
 from __future__ import annotations
 
 import importlib.machinery
-import importlib.util
 import os
 import struct
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from replay.engines.errors import EngineUnavailable
 from replay.engines.native.layout import FINGERPRINT, SHARED_BYTES
 from replay.engines.ram import PAGE_BYTES
 
-_MODULE = "replay.engines.native.agent._agent"
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")  # Elf64_Ehdr
 _SEGMENT = struct.Struct("<IIQQQQQQ")  # Elf64_Phdr
 _WORDS = struct.Struct("<QQ")  # Elf64_Dyn
@@ -60,9 +58,8 @@ def find_agent() -> AgentImage | None:
     that belongs to another version."""
     if os.environ.get("SOLO5_REPLAY_PURE_PYTHON") == "1" or not _has_checksum_instruction():
         return None
-    folder = Path(__file__).parent / "agent"
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = folder / f"_agent{suffix}"
+        path = Path(__file__).parent / f"_agent{suffix}"
         if path.is_file():
             return read_agent(path.read_bytes())
     return None

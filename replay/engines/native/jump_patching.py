@@ -17,9 +17,9 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
-from replay.engines.native.layout import SiteCode
 from monitors.ports import TrapKind
+from replay.engines.native.layout import SiteCode
+from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 
 JUMP_BYTES = 5
 TRAMPOLINE_BYTES = 96
@@ -40,8 +40,8 @@ TRAPPING = (
 # that a site is. They neither fault nor depend on where they are.
 _MOVABLE = re.compile(
     r"(?:mov|movabs|movzx|movsx|movsxd|xor|or|and|add|sub|adc|sbb|cmp|test|inc|dec|neg|not|shl|shr"
-    r"|sar|sal|rol|ror|bswap|xchg|cdqe|cqo|cdq|nop|set[a-z]+|cmov[a-z]+|imul)\b(?: [^\[\]]*)?|"
-    r"lea [^\[]*\[(?!rip)[^\]]*\]"
+    r"|sar|sal|rol|ror|bswap|xchg|cdqe|cqo|cdq|set[a-z]+|cmov[a-z]+|imul)\b(?: [^\[\]]*)?|"
+    r"lea [^\[]*\[(?!rip)[^\]]*\]|nop.*"
 )
 _FORBIDDEN = re.compile(r"\b(?:[c-gs]s|cr\d+|dr\d+|[xyz]mm\d+|mm\d|st)\b")
 

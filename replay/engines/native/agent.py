@@ -1,0 +1,397 @@
+"""The agent in a child: mapped, entered from jumps in the guest's code, and its stops understood.
+
+Seen from the engine the guest never leaves its own code: ``go`` runs the process and gives every
+stop the registers that the guest would have without jumps.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import signal
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitors.ports import Protection
+from replay.engines.errors import EngineFailure
+from replay.engines.native.agent_image import AgentImage
+from replay.engines.native.child import (
+    FIRST_DESCRIPTOR,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+    SYS_MMAP,
+    Child,
+)
+from replay.engines.native.jump_patching import (
+    TRAMPOLINE_BYTES,
+    Disassemble,
+    TrampolinePlaces,
+    Window,
+    code_of,
+    find_window,
+    jump_bytes,
+    trampoline,
+)
+from replay.engines.native.layout import SITES_MAX
+from replay.engines.native.ptrace import CONTINUE, NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
+from replay.engines.native.seccomp import Rule
+from replay.engines.native.shared import SharedMemory
+from replay.engines.native.vdso import REGIONS, clock_function
+from replay.engines.sites import Site
+
+STOPPED = -1
+"""What ``Agent.go`` gives instead of a signal: behind a crossing that was the last one allowed, or
+the first one after ``interrupt``."""
+
+_IMAGE_AT = 1 << 24
+_WINDOW_AT = 1 << 32
+_SECTORS_AT = 3 << 32
+SECTORS_BYTES_MAX = 1 << 27
+"""The largest bitmap of known sectors: devices of 512 GiB."""
+
+_GAP_BYTES = 64 << 20
+_TRAMPOLINES_BYTES = 64 << 20
+_REACH_BYTES = 1 << 31
+_MAP_PRIVATE_ANONYMOUS = 0x32  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
+_SYS_READ, _SYS_WRITE, _SYS_PREAD64, _SYS_PWRITE64 = 0, 1, 17, 18
+_SYS_RECVMSG, _SYS_CLOCK_GETTIME, _SYS_PPOLL = 47, 228, 271
+_EINTR = 4
+_RESTARTS = range((1 << 64) - 516, (1 << 64) - 511)  # ERESTARTSYS .. ERESTART_RESTARTBLOCK
+_STEPS_MAX = 64
+
+
+class _Place(enum.Enum):
+    """Where the process stands."""
+
+    GUEST = "guest"
+    ENTERING = "entering"  # in a trampoline, before the agent
+    AGENT = "agent"
+    LEAVING = "leaving"  # in a trampoline, behind the site
+
+
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """A jump that is in force: ``old`` is what it replaced in the process."""
+
+    window: Window
+    code: bytes
+    old: bytes
+    at: int
+    trap: int
+    after: int
+
+
+@dataclass(slots=True)
+class JumpCount:
+    """How many sites jump to the agent, and those that had no room for it."""
+
+    patched: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+class Agent:
+    """One agent for one child. ``control`` is what it is told and what it tells."""
+
+    def __init__(self, image: AgentImage) -> None:
+        self._image = image
+        self.memory = SharedMemory()
+        self.control = self.memory.control
+        self.jumps = JumpCount()
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._file = os.memfd_create("solo5-agent-code", os.MFD_CLOEXEC)
+        os.write(self._file, image.data)
+        self._child: Child | None = None
+        self._jumps: list[_Jump] = []
+        self._broken: set[int] = set()
+        self._installed = False
+        self._interrupted = False
+        self._native_of: dict[int, int] = {}
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the child must be given, in this order."""
+        return self.memory.fd, self._file, self._theirs.fileno()
+
+    @property
+    def regions(self) -> Sequence[str]:
+        """What must not be cleared from the child."""
+        return REGIONS
+
+    def attach(
+        self, child: Child, first: int, mem_size: int, protections: Sequence[Protection]
+    ) -> None:
+        """Map the agent into a child whose descriptors are the guest's memory as number 0 and the
+        agent's own from number ``first`` on."""
+        self._child = child
+        self._first = first
+        self._base = child.base + _IMAGE_AT
+        self._map_image(child)
+        window = child.base + _WINDOW_AT
+        readable_writable = PROT_READ | PROT_WRITE
+        child.map_file(window, mem_size, readable_writable, MAP_SHARED, descriptor=0, offset=0)
+        self._clock, self._vdso = clock_function(child)
+        control = self.control
+        control.window, control.mem_size = window, mem_size
+        control.clock_gettime = self._clock
+        control.plain_start = _plain_start(protections)
+        control.read_start = _read_start(protections)
+        self._places: TrampolinePlaces | None = None
+        self._map_trampolines(child, mem_size)
+
+    def rules(self) -> Sequence[Rule]:
+        """What the child's filter must allow."""
+        assert self._child is not None
+        text = self._base, self._base + len(self._image.data)
+        devices = {0: (0, FIRST_DESCRIPTOR - 1)}
+        transfers = (_SYS_READ, _SYS_WRITE, _SYS_PREAD64, _SYS_PWRITE64)
+        number = FIRST_DESCRIPTOR + self._first + 2
+        gate = self._child.gate
+        return (
+            *(Rule(each, text, devices) for each in transfers),
+            Rule(_SYS_PPOLL, text),
+            Rule(_SYS_CLOCK_GETTIME, text),
+            *((Rule(_SYS_CLOCK_GETTIME, self._vdso),) if self._clock else ()),
+            Rule(_SYS_RECVMSG, (gate, gate), {0: (number, number)}),
+        )
+
+    def give(self, descriptors: Sequence[int]) -> Sequence[int]:
+        """Hand descriptors over; returns their numbers in the child."""
+        child = self._child
+        assert child is not None
+        numbers = []
+        for descriptor in descriptors:
+            socket.send_fds(self._ours, [b"d"], [descriptor])
+            numbers.append(_receive(child, FIRST_DESCRIPTOR + self._first + 2))
+        return numbers
+
+    def add_sites(
+        self, sites: Iterable[Site], spans: Mapping[int, tuple[int, int]], disassemble: Disassemble
+    ) -> None:
+        """Prepare jumps for those ``sites`` that the agent can serve; ``spans`` are the ``[start,
+        end)`` of the code around each."""
+        assert self._child is not None
+        for site in sites:
+            if code_of(site) is None:
+                continue
+            first, last = spans[site.address]
+            window = find_window(site, self._child_code, first, last, disassemble)
+            if window is None or not self._add(window):
+                self.jumps.left.append(f"{site.text} at {site.address:#x}")
+
+    def install(self) -> None:
+        """Put the jumps into the guest's code."""
+        if not self._installed:
+            self._installed = True
+            for jump in self._jumps:
+                if jump.window.start not in self._broken:
+                    self._write(jump.window.start, jump.code)
+                    self._note_redirect(jump)
+
+    def remove(self) -> None:
+        """Give the guest its own code back."""
+        if self._installed:
+            self._installed = False
+            self._native_of.clear()
+            for jump in self._jumps:
+                self._write(jump.window.start, jump.old)
+
+    def request_stop(self) -> None:
+        """Have the agent leave at the first opportunity; from any thread."""
+        self.control.stop = 1
+
+    def go(self, how: int = CONTINUE) -> int:
+        """Let the process run until a stop; returns the signal, or ``STOPPED``.
+
+        Raises EngineFailure when the process is gone or the agent is damaged.
+        """
+        assert self._child is not None
+        tracee = self._child.tracee
+        if self._native_of:
+            words = tracee.fetch()
+            native = self._native_of.get(words[RIP])
+            if native is not None:
+                self._set_rip(native)
+        while True:
+            tracee.resume(how)
+            number = tracee.wait()
+            answer = self._understand(number)
+            if answer is not None:
+                return answer
+
+    def _understand(self, number: int) -> int | None:
+        """The stop as the engine sees it; None to go on."""
+        assert self._child is not None
+        words = self._child.tracee.fetch()
+        rip = words[RIP]
+        if number == signal.SIGTRAP:
+            if rip == self._base + self._image.stopped + 1:
+                self._set_rip(self._guest_rip(self.control.resume))
+                self.control.stop = 0
+                return STOPPED
+            for jump in self._jumps:
+                if jump.window.is_inside and rip == jump.trap + 1:
+                    self._set_rip(jump.window.site + 1)
+                    return number
+        place = self._place_of(rip)
+        if place is _Place.GUEST:
+            return None if self._is_broken_into(number, rip) else number
+        if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP):
+            raise EngineFailure(
+                f"the guest has damaged the agent in its process ({signal.Signals(number).name} at "
+                f"{rip:#x}); record it without an agent: SOLO5_REPLAY_PURE_PYTHON=1"
+            )
+        return self._leave(place, number)
+
+    def _leave(self, place: _Place, number: int) -> int | None:
+        """A signal has stopped the process outside of the guest's code."""
+        assert self._child is not None
+        tracee = self._child.tracee
+        if place is not _Place.LEAVING:
+            self.control.stop = 1
+            words = tracee.fetch()
+            if words[ORIG_RAX] != NO_SYSTEM_CALL and words[RAX] in _RESTARTS:
+                words[RAX] = (1 << 64) - _EINTR
+                words[ORIG_RAX] = NO_SYSTEM_CALL
+                tracee.store()
+            return None
+        for _ in range(_STEPS_MAX):
+            tracee.resume(SINGLE_STEP)
+            tracee.wait()
+            if self._place_of(tracee.fetch()[RIP]) is _Place.GUEST:
+                return number
+        raise EngineFailure("the guest's process does not come out of a trampoline")
+
+    def _is_broken_into(self, number: int, rip: int) -> bool:
+        """Whether somebody branched into the middle of a jump, which then is taken back."""
+        if not self._installed or number == signal.SIGSTOP:
+            return False
+        at = rip - 1 if number == signal.SIGTRAP else rip
+        for jump in self._jumps:
+            window = jump.window
+            if window.start < at < window.end and window.start not in self._broken:
+                self._broken.add(window.start)
+                self._native_of.pop(window.after, None)
+                self._write(window.start, jump.old)
+                self._set_rip(at)
+                return True
+        return False
+
+    def _place_of(self, rip: int) -> _Place:
+        if self._base <= rip < self._base + len(self._image.data):
+            return _Place.AGENT
+        if self._vdso[0] <= rip < self._vdso[1]:
+            return _Place.AGENT
+        for jump in self._jumps:
+            if jump.at <= rip < jump.at + TRAMPOLINE_BYTES:
+                inside = jump.window.is_inside and rip > jump.trap
+                return _Place.LEAVING if inside else _Place.ENTERING
+        return _Place.GUEST
+
+    def _guest_rip(self, native: int) -> int:
+        for jump in self._jumps:
+            if jump.after == native:
+                return jump.window.after
+        return native
+
+    def _note_redirect(self, jump: _Jump) -> None:
+        if jump.window.is_inside:
+            self._native_of[jump.window.after] = jump.after
+
+    def _set_rip(self, rip: int) -> None:
+        assert self._child is not None
+        words = self._child.tracee.registers
+        words[RIP], words[ORIG_RAX] = rip, NO_SYSTEM_CALL
+        self._child.tracee.store()
+
+    def _add(self, window: Window) -> bool:
+        index = len(self._jumps)
+        if self._places is None or index == SITES_MAX or self._overlaps(window):
+            return False
+        at = self._places.place(window)
+        if at is None:
+            return False
+        base, image = self._base, self._image
+        made = trampoline(window, at, index, base + image.entry, base + image.shared)
+        self._write(at, made.data)
+        old = self._child_code(window.start, window.end - window.start)
+        jump = _Jump(window, jump_bytes(window, at), old, at, made.trap, made.after)
+        self._jumps.append(jump)
+        entry = self.control.sites[index]
+        entry.at, entry.after, entry.kind = made.trap, made.after, int(window.code)
+        self.control.site_count = index + 1
+        self.jumps.patched += 1
+        return True
+
+    def _overlaps(self, window: Window) -> bool:
+        """Whether another jump touches this one's code."""
+        return any(
+            jump.window.start < max(window.end, window.after)
+            and window.start < max(jump.window.end, jump.window.after)
+            for jump in self._jumps
+        )
+
+    def _child_code(self, address: int, size: int) -> bytes:
+        assert self._child is not None
+        return self._child.read(address, size)
+
+    def _write(self, address: int, data: bytes) -> None:
+        assert self._child is not None
+        self._child.write(address, data)
+
+    def _map_image(self, child: Child) -> None:
+        code, shared = self._first + 1, self._first
+        for part in self._image.parts:
+            child.map_file(
+                self._base + part.offset,
+                part.size,
+                part.protection,
+                MAP_PRIVATE,
+                descriptor=code,
+                offset=part.offset,
+            )
+        child.map_file(
+            self._base + self._image.shared,
+            os.fstat(self.memory.fd).st_size,
+            PROT_READ | PROT_WRITE,
+            MAP_SHARED,
+            descriptor=shared,
+            offset=0,
+        )
+
+    def _map_trampolines(self, child: Child, mem_size: int) -> None:
+        start = mem_size + _GAP_BYTES
+        end = start + _TRAMPOLINES_BYTES
+        if end > _REACH_BYTES:
+            return
+        protection = PROT_READ | PROT_EXEC
+        size = end - start
+        child.call(SYS_MMAP, start, size, protection, _MAP_PRIVATE_ANONYMOUS, (1 << 64) - 1, 0)
+        self._places = TrampolinePlaces(start, end)
+
+
+def _plain_start(protections: Sequence[Protection]) -> int:
+    """Behind everything that cannot be written."""
+    return max((each.end for each in protections if not each.writable), default=0)
+
+
+def _read_start(protections: Sequence[Protection]) -> int:
+    """Behind everything that cannot be read."""
+    return max((each.end for each in protections if not each.readable), default=0)
+
+
+def _receive(child: Child, number: int) -> int:
+    """Take one descriptor from socket ``number``: recvmsg(2) with an SCM_RIGHTS message."""
+    import struct
+
+    at = child.scratch
+    vector, data, ancillary = at + 64, at + 96, at + 128
+    header = struct.pack("<QIxxxxQQQQixxxx", 0, 0, vector, 1, ancillary, 24, 0)
+    child.write(at, header.ljust(64, b"\0") + struct.pack("<QQ", data, 1))
+    child.call(_SYS_RECVMSG, number, at, 0)
+    _, _, _, descriptor = struct.unpack("<Qiii", child.read(ancillary, 20))
+    child.write(at, bytes(160))
+    return int(descriptor)
