@@ -36,7 +36,7 @@ from replay.engines.native.jump_patching import (
     jump_bytes,
     trampoline,
 )
-from replay.engines.native.layout import SITES_MAX
+from replay.engines.native.layout import DEVICES_MAX, SITES_MAX
 from replay.engines.native.ptrace import CONTINUE, NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.shared import SharedMemory
@@ -56,6 +56,7 @@ SECTORS_BYTES_MAX = 1 << 27
 _GAP_BYTES = 64 << 20
 _TRAMPOLINES_BYTES = 64 << 20
 _REACH_BYTES = 1 << 31
+_MAP_FIXED = 0x10
 _MAP_PRIVATE_ANONYMOUS = 0x32  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
 _SYS_READ, _SYS_WRITE, _SYS_PREAD64, _SYS_PWRITE64 = 0, 1, 17, 18
 _SYS_RECVMSG, _SYS_CLOCK_GETTIME, _SYS_PPOLL = 47, 228, 271
@@ -156,7 +157,24 @@ class Agent:
             Rule(_SYS_CLOCK_GETTIME, text),
             *((Rule(_SYS_CLOCK_GETTIME, self._vdso),) if self._clock else ()),
             Rule(_SYS_RECVMSG, (gate, gate), {0: (number, number)}),
+            Rule(SYS_MMAP, (gate, gate), {0: self._sectors, 2: (0, 3)}),
         )
+
+    @property
+    def _sectors(self) -> tuple[int, int]:
+        assert self._child is not None
+        start = self._child.base + _SECTORS_AT
+        return start, start + DEVICES_MAX * SECTORS_BYTES_MAX - 1
+
+    def map_sectors(self, handle: int, descriptor: int, size: int) -> int:
+        """Map the bitmap of known sectors of a device from ``descriptor`` of this process; returns
+        its address."""
+        assert self._child is not None
+        at = self._sectors[0] + handle * SECTORS_BYTES_MAX
+        (number,) = self.give([descriptor])
+        rights = PROT_READ | PROT_WRITE
+        self._child.call(SYS_MMAP, at, size, rights, MAP_SHARED | _MAP_FIXED, number, 0)
+        return at
 
     def give(self, descriptors: Sequence[int]) -> Sequence[int]:
         """Hand descriptors over; returns their numbers in the child."""
