@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from monitors.calls import Call
 from traces.arrays import unpack_events
@@ -25,6 +26,19 @@ from traces.packing import (
 _END_OF_BLOCK = b"\xc0"
 
 
+@dataclass(frozen=True, slots=True)
+class RawBlock:
+    """The events that are left of a block: ``count`` of them in ``payload`` from ``offset`` on.
+
+    ``state`` are the readings before: wall clock, monotonic clock, RDTSC and RDTSCP.
+    """
+
+    payload: bytes
+    offset: int
+    count: int
+    state: tuple[int, int, int, int]
+
+
 class EventStream:
     """A place between two events of a trace, moving forward only; ``index`` is the next event's.
 
@@ -40,6 +54,8 @@ class EventStream:
         "_held",
         "_layout",
         "_offset_bytes",
+        "_payload",
+        "_payload_start",
         "_steps",
         "_unpack",
         "_unpacker",
@@ -56,6 +72,8 @@ class EventStream:
         self._decoder = EventDecoder()
         self._held: object = None
         self._head: BlockHead | None = None
+        self._payload = b""
+        self._payload_start = 0
         self._feed(b"")
         self._seek(min(start, layout.event_count))
 
@@ -105,6 +123,39 @@ class EventStream:
         self._held = None
         self.index += 1
         return Event(self.index - 1, event.call, event.result)
+
+    def raw(self) -> RawBlock | None:
+        """The block with the next event as bytes; None at the end, and where the event has been
+        looked at already or fills a block of more than ``BLOCK_BYTES``: ``match`` takes those."""
+        try:
+            if self._held is None and self.index == self._block_end:
+                self._unpack()  # the mark behind the last event
+                self._check_used_up()
+                head = self._next_head()
+                if head is None:
+                    self._feed(b"")
+                    return None
+                self._open(head)
+        except DamagedTrace as error:
+            self._locate(error)
+            raise
+        except (OutOfData, *Malformed) as error:
+            raise self._malformed(error) from error
+        if self._held is not None:
+            return None
+        offset = self._payload_start + self._unpacker.tell()
+        return RawBlock(self._payload, offset, self._block_end - self.index, self._decoder.state())
+
+    def jump(self, events: int, offset: int, state: tuple[int, int, int, int]) -> None:
+        """Stand behind ``events`` further events of the block that ``raw`` gave: at ``offset`` of
+        its payload, with the readings so far."""
+        assert self._held is None
+        assert 0 <= events <= self._block_end - self.index, events
+        payload = self._payload
+        self.index += events
+        self._feed(payload[offset:])
+        self._payload, self._payload_start = payload, offset
+        self._decoder.restore(state)
 
     def _decode(self) -> RecordedEvent | None:
         try:
@@ -216,6 +267,8 @@ class EventStream:
 
     def _feed(self, payload: bytes) -> None:
         """Take events from ``payload``; a nil behind it marks its end, which no event is."""
+        self._payload = payload
+        self._payload_start = 0
         self._unpacker = new_event_unpacker()
         self._unpack = self._unpacker.unpack
         self._unpacker.feed(payload)

@@ -116,6 +116,21 @@ class TraceWriter:
         if self._flusher is not None:
             self._flusher.notify()
 
+    def append_block(self, payload: bytes, count: int) -> None:
+        """Add ``count`` finished events as a block of their own, in which readings begin anew.
+
+        Raises TraceWriteError when the host cannot store the trace any more.
+        """
+        assert 0 < count <= len(payload) <= BLOCK_BYTES, (count, len(payload))
+        with self._lock:
+            if self._failure is not None:
+                raise self._refusal(self._failure)
+            self._cut()
+            self._cut_blocks.append((EVENTS, self.event_count, count, payload))
+            self.event_count += count
+            self._pending_first = self.event_count
+        self._write_out()
+
     def digest(self, event: int, registers: bytes, memory: bytes = b"") -> None:
         """Add the digests (at most 64 bytes each) of the state after crossing ``event``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from monitors.calls import Call
@@ -15,6 +16,7 @@ from replay.machine.plan import MachinePlan, plan_of
 from replay.machine.ports import Observer
 from replay.machine.position import Position
 from replay.player.errors import BadPosition, GuestNeeded
+from replay.player.lane import replay_lane
 from replay.player.source import ConsoleSink, Replaying
 from replay.player.verifier import StateVerifier
 from traces.errors import BadEvent
@@ -62,7 +64,10 @@ class ReplaySession:
         self._source = Replaying(trace, console)
         self._verifier = StateVerifier(self.machine, trace)
         watchers = observers(self.machine) if observers else ()
-        self._interposer = Interposer(self.machine, self._source, (self._verifier, *watchers))
+        self._lane = replay_lane(self.machine, self._source)
+        self._interposer = Interposer(
+            self.machine, self._source, (self._verifier, *watchers), self._lane
+        )
         self._instructions = 0
 
     @property
@@ -110,7 +115,8 @@ class ReplaySession:
 
     def _run_events(self, count: int | None) -> Ending:
         try:
-            return self._interposer.run(count)
+            with self._lane or nullcontext():
+                return self._interposer.run(count)
         except BadAnswer as error:
             raise BadEvent(str(error), index=self._interposer.events) from error
 

@@ -22,13 +22,17 @@ ConsoleSink = Callable[[bytes], object]
 
 
 class Replaying:
-    """Answers from ``trace``; what the guest prints goes to ``console``."""
+    """Answers from ``trace``; what the guest prints goes to ``console``.
+
+    A lane takes part in all three: ``stream`` is the place in the trace, ``blocks`` what the trace
+    has shown of block devices.
+    """
 
     def __init__(self, trace: Trace, console: ConsoleSink) -> None:
-        self._stream = trace.stream()
-        self._match = self._stream.match
-        self._console = console
-        self._blocks = KnownBlocks()
+        self.stream = trace.stream()
+        self.console = console
+        self.blocks = KnownBlocks()
+        self._match = self.stream.match
         self._special: dict[type[Call], Callable[[Any, Any], Result]] = {
             ConsoleWrite: self._console_written,
             BlockRead: self._block_read,
@@ -48,26 +52,26 @@ class Replaying:
 
     def close(self) -> None:
         """Forget the block devices' contents."""
-        self._blocks.close()
+        self.blocks.close()
 
     def _divergence(self, call: Call) -> Divergence:
-        event = self._stream.peek()
-        position = Position(self._stream.index)
+        event = self.stream.peek()
+        position = Position(self.stream.index)
         return Divergence(position, None if event is None else event.call, describe(call))
 
     def _console_written(self, call: ConsoleWrite, result: Result) -> Result:
-        self._console(call.data)
+        self.console(call.data)
         return result
 
     def _block_read(self, call: BlockRead, result: RecordedResult) -> Result:
         if isinstance(result, KnownData):
-            return BlockData(_OK, self._blocks.recall(call))
+            return BlockData(_OK, self.blocks.recall(call))
         assert isinstance(result, BlockData)
         if result.status == _OK:
-            self._blocks.learn(call.handle, call.offset, result.data)
+            self.blocks.learn(call.handle, call.offset, result.data)
         return result
 
     def _block_written(self, call: BlockWrite, result: IoStatus) -> Result:
         if result.status == _OK:
-            self._blocks.written(call)
+            self.blocks.written(call)
         return result

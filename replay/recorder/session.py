@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -15,6 +16,7 @@ from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine
 from replay.machine.ports import Observer, Source
 from replay.recorder.cadence import DigestCadence
+from replay.recorder.lane import recording_lane
 from replay.recorder.source import LossReport, Recording, ignore_loss
 from traces.errors import TraceWriteError
 from traces.header import Header
@@ -73,8 +75,10 @@ def record(
     ) as writer:
         recording = Recording(source, writer, pace.on_loss)
         cadence = DigestCadence(machine, writer)
-        interposer = Interposer(machine, recording, (cadence, *observers))
-        ending, failure = _run(interposer)
+        lane = recording_lane(machine, source, recording, writer, pace.flush_interval_s)
+        interposer = Interposer(machine, recording, (cadence, *observers), lane)
+        with lane or nullcontext():
+            ending, failure = _run(interposer)
         if isinstance(ending, Halted | Misused):
             cadence.take(interposer.events - 1)
         loss = recording.loss or _finish(

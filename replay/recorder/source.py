@@ -60,10 +60,15 @@ class Recording:
         try:
             self._append(call, result if special is None else special(call, result))
         except TraceWriteError as error:
-            self._give_up(error)
+            self.give_up(error)
         return result
 
-    def _give_up(self, error: TraceWriteError) -> None:
+    def share_known(self, handle: int, known: KnownSectors) -> None:
+        """Keep the known sectors of a device, of which nothing was read yet, in ``known``."""
+        self._known[handle] = known
+
+    def give_up(self, error: TraceWriteError) -> None:
+        """Write nothing more down."""
         self.loss = error
         self._append = _forget
         self._on_loss(error)
