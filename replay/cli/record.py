@@ -159,7 +159,7 @@ class _Recording:
         )
         header = self._header(plan, image, name)
         try:
-            with stopper.watching(engine):
+            with stopper.watching(machine):
                 recorded, path = self._to_new_trace(machine, source, header)
             self._dump_core(machine, recorded)
         finally:

@@ -132,7 +132,7 @@ class _Replay:
         session = ReplaySession(self._trace, engine, changes=changes, console=self._console.write)
         stopper = Stopper(self._arguments.timeout)
         try:
-            with stopper.watching(engine):
+            with stopper.watching(session.machine):
                 return self._verdict(session, stopper)
         finally:
             session.close()

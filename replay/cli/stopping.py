@@ -9,11 +9,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from types import FrameType
-
-from replay.engines.ports import Engine
+from typing import Protocol
 
 _REPEAT_S = 0.02
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruptible(Protocol):
+    """A machine, or an engine alone."""
+
+    def interrupt(self) -> None:
+        """See ``replay.engines.ports.Engine``."""
+        ...
 
 
 class Stopper:
@@ -45,11 +52,11 @@ class Stopper:
         return f"terminated by signal {self.signal_number}"
 
     @contextlib.contextmanager
-    def watching(self, engine: Engine) -> Iterator[None]:
-        """While inside, a stop request interrupts ``engine``; afterwards ``fd`` is closed."""
+    def watching(self, machine: Interruptible) -> Iterator[None]:
+        """While inside, a stop request interrupts ``machine``; afterwards ``fd`` is closed."""
         previous = [signal.signal(number, self._on_signal) for number in _SIGNALS]
         wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
-        thread = threading.Thread(target=self._watch, args=(engine,), daemon=True)
+        thread = threading.Thread(target=self._watch, args=(machine,), daemon=True)
         thread.start()
         try:
             yield
@@ -68,9 +75,9 @@ class Stopper:
             raise KeyboardInterrupt  # asked twice: do not wait for the guest any longer
         self.signal_number = number
 
-    def _watch(self, engine: Engine) -> None:
+    def _watch(self, machine: Interruptible) -> None:
         ready, _, _ = select.select((self._read,), (), (), self._timeout_s)
         self.timed_out = not ready
         while not self._done.wait(_REPEAT_S if ready else 0):
             ready = [self._read]
-            engine.interrupt()
+            machine.interrupt()

@@ -91,7 +91,7 @@ def _replay(
     )
     stopper = Stopper()
     try:
-        with stopper.watching(engine):
+        with stopper.watching(session.machine):
             replayed = session.run(_until(trace, selection))
     except (Divergence, StateDivergence) as error:
         _flush(printer)

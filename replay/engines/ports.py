@@ -35,7 +35,8 @@ class Engine(Protocol):
         ...
 
     def set_registers(self, values: Registers) -> None:
-        """Change the registers named; the first call must be a complete boot state."""
+        """Change the registers named. The first call must be a complete state, of a boot or any
+        other; a complete state later means that memory may have changed with it."""
         ...
 
     def run(self) -> Exit:

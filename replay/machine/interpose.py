@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from monitors.calls import Call
 from monitors.calls.lifecycle import Halt, Misuse
 from monitors.ports import Answered, Exit, Interrupted, TargetReached
-from replay.engines.errors import EngineUnavailable
-from replay.engines.ports import CountsInstructions
 from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
+from replay.machine.handover import counting_engine, end_detour
 from replay.machine.machine import Machine
 from replay.machine.ports import Lane, Observer, Source, SparseObserver
 
@@ -45,6 +44,7 @@ class Interposer:
         sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
         self._sparse = sparse
         self._lane = lane if len(sparse) == len(self._observers) else None
+        self._lane_engine = machine.engine
 
     def run(self, until_event: int | None = None) -> Ending:
         """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done.
@@ -52,28 +52,28 @@ class Interposer:
         Where as many are done already, nothing runs.
         """
         machine = self.machine
-        run, memory = machine.engine.run, machine.memory
+        end_detour(machine)
         decode, encode = machine.monitor.decode, machine.monitor.encode
-        set_registers, answer = machine.engine.set_registers, self._source.answer
+        answer = self._source.answer
         last = sys.maxsize if until_event is None else until_event
         while self.events < last:
-            exit_ = run() if self._lane is None else self._run_lane(self._lane, last)
+            exit_ = machine.engine.run() if self._lane is None else self._run_to_door(last)
             if exit_ is None:
                 continue
             if type(exit_) is Interrupted:
                 return Stopped()
-            crossing = decode(exit_, memory)
+            crossing = decode(exit_, machine.memory)
             if isinstance(crossing, Answered):
-                set_registers(crossing.registers)
+                machine.engine.set_registers(crossing.registers)
                 continue
             call = self.pending = crossing.call
             try:
                 result = answer(call)
             except WaitInterrupted:
                 return Stopped()
-            changes = encode(crossing, result, memory)
+            changes = encode(crossing, result, machine.memory)
             if changes:
-                set_registers(changes)
+                machine.engine.set_registers(changes)
             self.pending = None
             self.events += 1
             for observer in self._observers:
@@ -87,20 +87,29 @@ class Interposer:
     def run_instructions(self, count: int) -> Ending | None:
         """Run ``count`` instructions without crossing the door; ``None`` when a crossing comes
         first, after which the machine is used up. ``instructions_retired`` says how many ran."""
-        engine = self.machine.engine
-        if not isinstance(engine, CountsInstructions):
-            raise EngineUnavailable(type(engine).__name__, "it does not count instructions")
-        exit_ = engine.run_instructions(count)
-        self.instructions_retired = engine.instructions_retired
-        if isinstance(exit_, TargetReached):
-            return Reached()
-        return Stopped() if isinstance(exit_, Interrupted) else None
+        machine = self.machine
+        engine = counting_engine(machine)
+        self.instructions_retired = 0
+        while True:
+            exit_ = engine.run_instructions(count - self.instructions_retired)
+            self.instructions_retired += engine.instructions_retired
+            if isinstance(exit_, TargetReached):
+                return Reached()
+            if isinstance(exit_, Interrupted):
+                return Stopped()
+            decoded = machine.monitor.decode(exit_, machine.memory)
+            if not isinstance(decoded, Answered):
+                return None
+            machine.engine.set_registers(decoded.registers)
 
-    def _run_lane(self, lane: Lane, last: int) -> Exit | None:
+    def _run_to_door(self, last: int) -> Exit | None:
         """The next exit that the door must answer; ``None`` when the lane came as far as it may."""
-        room = min(last, *(each.due for each in self._sparse)) - self.events
+        engine, lane = self.machine.engine, self._lane
+        if lane is None or engine is not self._lane_engine:
+            return engine.run()
+        room = min([last, *(each.due for each in self._sparse)]) - self.events
         if room <= 0:
-            return self.machine.engine.run()
+            return engine.run()
         exit_, answered = lane.run(room)
         self.events += answered
         return exit_

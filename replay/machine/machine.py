@@ -11,7 +11,10 @@ from replay.machine.plan import MachinePlan
 
 
 class Machine:
-    """A booted guest. Close it to give its memory back."""
+    """A booted guest. Close it to give its memory back.
+
+    ``engine`` is the one at work; ``resting`` one that waits for it to come to a position.
+    """
 
     def __init__(
         self, plan: MachinePlan, image: GuestImage, monitor: Monitor, engine: Engine
@@ -19,7 +22,6 @@ class Machine:
         self.plan = plan
         self.image = image
         self.monitor = monitor
-        self.engine = engine
         boot = monitor.boot(
             BootRequest(
                 image=image,
@@ -35,11 +37,23 @@ class Machine:
         self.protections = boot.protections
         engine.map(self.ram, self.protections)
         engine.set_registers(boot.registers)
-        self.memory: CheckedMemory = monitor.memory(engine, plan.mem_size)
+        self.resting: Engine | None = None
+        self.use(engine)
+
+    def use(self, engine: Engine) -> None:
+        """Go on with ``engine``, which has the guest's memory and state already."""
+        self.engine = engine
+        self.memory: CheckedMemory = self.monitor.memory(engine, self.plan.mem_size)
+
+    def interrupt(self) -> None:
+        """Interrupt the engine at work; see ``Engine.interrupt``."""
+        self.engine.interrupt()
 
     def close(self) -> None:
         """End the engine and free the guest's memory; twice does no harm."""
         self.engine.close()
+        if self.resting is not None:
+            self.resting.close()
         self.ram.close()
 
 

@@ -9,6 +9,7 @@ no site is missed, and code that a guest writes at run time is covered too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import unicorn
 from unicorn import unicorn_const as uc_const
@@ -58,7 +59,7 @@ class UnicornEngine:
         self._instance = Instance()
         self._state = State()
         self._pc = 0
-        self._booted = False
+        self._after_reset: Any = None
         self._interrupt_requested = False
         self._count_hook: int | None = None
 
@@ -89,8 +90,8 @@ class UnicornEngine:
 
     def set_registers(self, values: Registers) -> None:
         """See ``Engine.set_registers``."""
-        if not self._booted:
-            self._boot(values)
+        if self._after_reset is None or values.keys() >= registers.DECISIVE:
+            self._load(values)
             return
         for name, value in values.items():
             if name == "rip":
@@ -136,13 +137,20 @@ class UnicornEngine:
 
     # ---- one start of the emulator
 
-    def _boot(self, values: Registers) -> None:
-        registers.load_state(self._instance.uc, values)
-        self._exceptions.prepare()
+    def _load(self, values: Registers) -> None:
+        """Take over a state, with which memory has become another too."""
+        uc = self._instance.uc
+        if self._after_reset is None:
+            self._after_reset = uc.context_save()
+            self._exceptions.prepare()
+        uc.context_restore(self._after_reset)
+        registers.load_state(uc, values)
+        self._withdraw_passes()
+        self._vetting.distrust_tables()
+        self._vetting.forget_all()
         if self._memory.is_flat(values["cr3"]):
             self._vetting.trust_tables(values["cr3"])
         self._pc = values["rip"]
-        self._booted = True
 
     def _advance(self) -> Exit | None:
         """Run to the next stop; ``None`` when it was the engine's own business."""

@@ -58,6 +58,9 @@ _TSS_FLAGS = 0x8B00  # present, busy, 64-bit
 _LDT_FLAGS = 0x8200
 _U64_MAX = (1 << 64) - 1
 
+DECISIVE = frozenset(("cs", "cr0", "cr3", "efer", "gdtr_base"))
+"""Values that come together only in a complete state."""
+
 
 def read_all(uc: Any) -> dict[str, int]:
     """Every register by name; descriptor tables as ``*_base`` and ``*_limit``."""
@@ -89,7 +92,8 @@ def write_any(uc: Any, name: str, value: int) -> None:
 
 
 def load_state(uc: Any, values: Mapping[str, int]) -> None:
-    """Bring a fresh processor into long mode with flat segments and all that ``values`` says.
+    """Bring a processor that is as after a reset into long mode with flat segments and all that
+    ``values`` says.
 
     Registers that are not named keep what they have after a reset. Eight bytes of memory are
     borrowed: Unicorn loads segments through tables only while paging is off.

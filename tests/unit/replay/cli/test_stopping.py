@@ -32,7 +32,7 @@ class FakeEngine:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_interrupts_the_engine_until_it_listens(number: int) -> None:
     stopper, engine = Stopper(), FakeEngine()
-    with stopper.watching(engine):  # type: ignore[arg-type]
+    with stopper.watching(engine):
         os.kill(os.getpid(), number)
         assert engine.insisted.wait(PATIENCE_S)
     assert stopper.signal_number == number
@@ -42,7 +42,7 @@ def test_a_signal_interrupts_the_engine_until_it_listens(number: int) -> None:
 
 def test_a_signal_wakes_whoever_waits_on_the_descriptor() -> None:
     stopper, engine = Stopper(), FakeEngine()
-    with stopper.watching(engine):  # type: ignore[arg-type]
+    with stopper.watching(engine):
         assert not select.select((stopper.fd,), (), (), 0)[0]
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(2):  # and stays readable
@@ -51,7 +51,7 @@ def test_a_signal_wakes_whoever_waits_on_the_descriptor() -> None:
 
 def test_the_second_signal_does_not_wait() -> None:
     stopper, engine = Stopper(), FakeEngine()
-    with stopper.watching(engine):  # type: ignore[arg-type]
+    with stopper.watching(engine):
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -59,7 +59,7 @@ def test_the_second_signal_does_not_wait() -> None:
 
 def test_a_time_limit() -> None:
     stopper, engine = Stopper(0.01), FakeEngine()
-    with stopper.watching(engine):  # type: ignore[arg-type]
+    with stopper.watching(engine):
         assert engine.insisted.wait(PATIENCE_S)
     assert stopper.timed_out
     assert stopper.signal_number is None
@@ -69,7 +69,7 @@ def test_a_time_limit() -> None:
 @pytest.mark.parametrize("timeout_s", [None, 1e9])
 def test_nobody_asks(timeout_s: float | None) -> None:
     stopper, engine = Stopper(timeout_s), FakeEngine()
-    with stopper.watching(engine):  # type: ignore[arg-type]
+    with stopper.watching(engine):
         pass
     assert engine.requests == 0
     assert (stopper.signal_number, stopper.timed_out) == (None, False)
@@ -84,7 +84,7 @@ def test_everything_is_put_back() -> None:
     threads, descriptors = threading.active_count(), open_descriptors()
 
     def fail() -> None:
-        with Stopper().watching(FakeEngine()):  # type: ignore[arg-type]
+        with Stopper().watching(FakeEngine()):
             assert signal.getsignal(signal.SIGTERM) != before[1]
             raise ZeroDivisionError
 

@@ -18,6 +18,7 @@ from monitors.hvt.abi import HVT_HYPERCALL_PIO_BASE, Hypercall
 from monitors.hvt.monitor import HvtMonitor
 from monitors.manifest import Manifest
 from monitors.ports import (
+    Answered,
     Crossing,
     Exit,
     Interrupted,
@@ -28,6 +29,7 @@ from monitors.ports import (
     TrapKind,
 )
 from replay.engines.errors import EngineUnavailable, NotReproducible
+from replay.machine import handover
 from replay.machine.ending import Halted, Misused, Reached, Stopped
 from replay.machine.errors import DeviceFailure, WaitInterrupted
 from replay.machine.interpose import Interposer
@@ -127,7 +129,9 @@ class Stage:
         self.monitor = Monitor(self.steps)
         self.world = World(self.steps)
         self.memory = object()
-        machine: Any = SimpleNamespace(engine=self.engine, monitor=self.monitor, memory=self.memory)
+        machine: Any = SimpleNamespace(
+            engine=self.engine, monitor=self.monitor, memory=self.memory, resting=None
+        )
         watchers = [Watcher(self.steps), Watcher(self.steps, "second")]
         self.door = Interposer(machine, self.world, watchers)
 
@@ -294,7 +298,7 @@ def test_a_crossing_that_comes_first_is_not_answered() -> None:
     stage = Stage(WALL_CLOCK, engine=CountingEngine)
     assert stage.door.run_instructions(10) is None
     assert stage.door.instructions_retired == 9
-    assert (stage.kinds(), stage.door.events, stage.door.pending) == (["count"], 0, None)
+    assert (stage.kinds(), stage.door.events, stage.door.pending) == (["count", "decode"], 0, None)
 
 
 def test_an_interrupted_count() -> None:
@@ -303,11 +307,23 @@ def test_an_interrupted_count() -> None:
     assert stage.door.instructions_retired == 9
 
 
-def test_an_engine_that_cannot_count_says_so() -> None:
+def test_where_no_engine_can_count_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise EngineUnavailable(name, "not here")
+
+    monkeypatch.setattr(handover, "engine_factory", missing)
     stage = Stage(WALL_CLOCK)
-    with pytest.raises(EngineUnavailable, match="Engine is not available: it does not count"):
+    with pytest.raises(EngineUnavailable, match="unicorn is not available: not here"):
         stage.door.run_instructions(1)
     assert stage.steps == []
+
+
+def test_what_the_monitor_answers_itself_does_not_end_a_count() -> None:
+    stage = Stage(WALL_CLOCK, TargetReached(), engine=CountingEngine)
+    stage.door.machine.monitor = SimpleNamespace(decode=lambda *_: Answered({"rax": 7}))
+    assert stage.door.run_instructions(10) == Reached()
+    assert stage.door.instructions_retired == 10
+    assert stage.steps == [("count", 10), ("set", {"rax": 7}), ("count", 1)]
 
 
 # ---- with a real monitor
