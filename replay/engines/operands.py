@@ -25,7 +25,7 @@ def memory_operand(code: bytes, address: int, register: Callable[[str], int]) ->
     operands = [] if instruction is None else instruction.operands
     for operand in operands:
         if operand.type == capstone.x86.X86_OP_MEM:
-            return _address(instruction, operand.mem, register)
+            return operand_address(instruction, operand.mem, register)
     return None
 
 
@@ -65,7 +65,9 @@ def _is_stack_relative(instruction: Any) -> bool:
     return not bases.isdisjoint(("rsp", "rbp"))
 
 
-def _address(instruction: Any, operand: Any, register: Callable[[str], int]) -> int:
+def operand_address(instruction: Any, operand: Any, register: Callable[[str], int]) -> int:
+    """Where a memory operand of a decoded instruction lies."""
+
     def value(number: int) -> int:
         name = instruction.reg_name(number) if number else ""
         if name in ("", "riz", "eiz"):

@@ -8,7 +8,10 @@ from importlib import import_module
 from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import Engine
 
-_FACTORIES = {"unicorn": ("replay.engines.unicorn.engine", "UnicornEngine")}
+_FACTORIES = {
+    "unicorn": ("replay.engines.unicorn.engine", "UnicornEngine"),
+    "native": ("replay.engines.native.engine", "NativeEngine"),
+}
 
 ENGINE_NAMES = tuple(_FACTORIES)
 

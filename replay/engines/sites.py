@@ -24,7 +24,9 @@ class SiteKind(enum.Enum):
     ``CONTROL`` instructions act on the processor's mode, tables or protection: an engine that does
     not run on a real processor judges them before they execute. ``INVALID`` ones are opcodes that
     the virtual processor lacks, whatever an emulator makes of them. ``PAUSE`` does nothing, but an
-    emulator may take it as a hint to leave its loop.
+    emulator may take it as a hint to leave its loop. ``EMULATE`` and ``REWRITE`` concern an engine
+    that runs guests as processes on a newer processor: the first would show or do other things than
+    in ring 0 of the virtual processor, the second becomes right without its first prefix.
     """
 
     OUT = "out"
@@ -36,6 +38,8 @@ class SiteKind(enum.Enum):
     INVALID = "invalid"
     PAUSE = "pause"
     REFUSE = "refuse"
+    EMULATE = "emulate"
+    REWRITE = "rewrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,22 @@ def site_at(code: bytes, address: int) -> Site | None:
     decoded = _disassemble(code[:LONGEST_INSTRUCTION], address, count=1)
     if decoded:
         return next(_sites_of(decoded, code, address), None)
+    return undecoded_site(code, address)
+
+
+def decode(code: bytes, address: int, count: int = 0) -> list[tuple[int, int, str, str]]:
+    """Address, length, mnemonic and operands of up to ``count`` (0: all) instructions, as far as
+    they can be decoded."""
+    return _disassemble(code, address, count)
+
+
+def site_of(code: bytes, address: int, mnemonic: str, operands: str) -> Site | None:
+    """The site that a decoded instruction is, if it is one."""
+    return _site(address, code, mnemonic, operands)
+
+
+def undecoded_site(code: bytes, address: int) -> Site | None:
+    """The site at the start of bytes that cannot be decoded."""
     if match := _VECTOR.match(code):
         return Site(SiteKind.REFUSE, address, match.end(), "(a VEX or EVEX encoding)", match[0])
     if match := _UNDECODED.match(code):

@@ -71,6 +71,7 @@ PLATFORMS = (
         "unicorn",
         environment={PURE_PYTHON_VARIABLE: "1"},
     ),
+    Platform("hvt on native", "hvt", "native"),
 )
 
 UNSUPPORTED: Mapping[tuple[str, str], str] = {}

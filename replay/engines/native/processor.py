@@ -1,0 +1,176 @@
+"""The registers that a native guest believes it has.
+
+General, x87 and SSE registers are the traced process's own. A guest in ring 0 owns besides what a
+process cannot: selectors, descriptor tables, control registers and most flags. Those are numbers
+kept here, and the engine acts as if they were in force.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from monitors.ports import Registers
+from replay.engines.native.ptrace import INDEX, NO_SYSTEM_CALL, ORIG_RAX, RIP, Tracee
+
+GENERAL = (
+    *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+    *(f"r{number}" for number in range(8, 16)),
+)
+SELECTORS = ("cs", "ss", "ds", "es", "fs", "gs")
+FLAG_TF, FLAG_IF, FLAG_NT = 0x100, 0x200, 0x4000
+
+_REAL = (*GENERAL, "rip", "fs_base", "gs_base")
+_VIRTUAL = (
+    *SELECTORS,
+    *("cr0", "cr2", "cr3", "cr4", "cr8"),
+    *("gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit", "tr", "tr_base", "tr_limit"),
+    *("efer", "star", "lstar", "sfmask", "kernel_gs_base"),
+)
+_HIDDEN = {
+    **dict.fromkeys(("ldtr", "ldtr_base", "ldtr_limit", "dr0", "dr1", "dr2", "dr3"), 0),
+    **dict.fromkeys(("cstar", "sysenter_cs", "sysenter_esp", "sysenter_eip"), 0),
+    "dr6": 0xFFFF0FF0,
+    "dr7": 0x400,
+}
+_FLAGS = INDEX["rflags"]
+_REAL_FLAGS = 0xCD5  # CF PF AF ZF SF DF OF: the rest is the host's
+_ALWAYS_SET = 2
+_CR0_ET = 0x10  # hardwired
+
+_FXSAVE = struct.Struct("<HHBxHQQII")  # FCW FSW FTW(abridged) FOP FIP FDP MXCSR MXCSR_MASK
+_STACK_AT, _XMM_AT = 32, 160
+_STACK = tuple(f"st{number}" for number in range(8))
+_XMM = tuple(f"xmm{number}" for number in range(16))
+_X87 = frozenset(("fcw", "fsw", "ftw", "mxcsr", *_STACK, *_XMM))
+_EMPTY_TAGS = 0xFFFF
+
+
+class Processor:
+    """One guest's registers, on top of a traced process.
+
+    ``words`` are the process's, by the indexes of ``ptrace``; ``changed`` says that they have to be
+    stored before it runs.
+    """
+
+    def __init__(self, tracee: Tracee) -> None:
+        self._tracee = tracee
+        self.words = tracee.registers
+        self.changed = False
+        self.virtual: dict[str, int] = dict.fromkeys(_VIRTUAL, 0) | _HIDDEN
+        self.flags = 0
+        self._floating: dict[str, int] = {}
+        self._floating_changed = False
+
+    @property
+    def user_mode(self) -> bool:
+        """Whether the guest is where a process is: at privilege level 3."""
+        return self.virtual["cs"] & 3 == 3
+
+    def load(self, values: Registers) -> None:
+        """Take over a complete state; what it does not name is as after a reset."""
+        self._tracee.fetch()
+        self._floating = {"fcw": 0x37F, "mxcsr": 0x1F80, "fsw": 0, "ftw": _EMPTY_TAGS}
+        self._floating.update(dict.fromkeys((*_STACK, *_XMM), 0))
+        self._floating_changed = True
+        for name, value in values.items():
+            self.set(name, value)
+
+    def store(self) -> None:
+        """Give the process what has changed."""
+        if self.changed:
+            self.words[ORIG_RAX] = NO_SYSTEM_CALL
+            self._tracee.store()
+            self.changed = False
+        if self._floating:
+            if self._floating_changed:
+                self._tracee.set_floating(_pack(self._floating))
+            self._floating = {}
+            self._floating_changed = False
+
+    def fetch(self) -> int:
+        """Take note of where the process has stopped; returns RIP."""
+        return self._tracee.fetch()[RIP]
+
+    def get(self, name: str) -> int:
+        """One register."""
+        if name in self.virtual:
+            return self.virtual[name]
+        if name == "rflags":
+            return self.words[_FLAGS] & _REAL_FLAGS | self.flags | _ALWAYS_SET
+        if name in _X87:
+            return self._floating_state()[name]
+        return self.words[INDEX[name]]
+
+    def set(self, name: str, value: int) -> None:
+        """Change one register."""
+        if name == "cr0":
+            self.virtual["cr0"] = value | _CR0_ET
+        elif name in self.virtual:
+            self.virtual[name] = value
+        elif name in _X87:
+            self._floating_state()[name] = value
+            self._floating_changed = True
+        elif name == "rflags":
+            self.flags = value & ~(_REAL_FLAGS | _ALWAYS_SET)
+            self.words[_FLAGS] = value & _REAL_FLAGS | FLAG_IF | _ALWAYS_SET
+            self.changed = True
+        else:
+            self.words[INDEX[name]] = value
+            self.changed = True
+
+    def table(self, name: str) -> tuple[int, int, int]:
+        """Selector, base and limit of ``gdtr``, ``idtr``, ``ldtr`` or ``tr``."""
+        virtual = self.virtual
+        return virtual.get(name, 0), virtual[f"{name}_base"], virtual[f"{name}_limit"]
+
+    def all(self) -> dict[str, int]:
+        """Every register that engines report."""
+        values = {name: self.words[INDEX[name]] for name in _REAL}
+        values |= {name: self.virtual[name] for name in _VIRTUAL}
+        values["rflags"] = self.get("rflags")
+        return values | self._floating_state()
+
+    def _floating_state(self) -> dict[str, int]:
+        if not self._floating:
+            self._floating = _unpack(self._tracee.floating())
+        return self._floating
+
+
+def _unpack(image: bytes) -> dict[str, int]:
+    fcw, fsw, valid, _fop, _fip, _fdp, mxcsr, _mask = _FXSAVE.unpack_from(image)
+    values = {"fcw": fcw, "fsw": fsw, "mxcsr": mxcsr}
+    for number, name in enumerate(_STACK):
+        at = _STACK_AT + 16 * number
+        values[name] = int.from_bytes(image[at : at + 10], "little")
+    for number, name in enumerate(_XMM):
+        at = _XMM_AT + 16 * number
+        values[name] = int.from_bytes(image[at : at + 16], "little")
+    values["ftw"] = _full_tags(valid, fsw >> 11 & 7, values)
+    return values
+
+
+def _pack(values: dict[str, int]) -> bytes:
+    tags = values["ftw"]
+    valid = sum(1 << number for number in range(8) if tags >> 2 * number & 3 != 3)
+    head = _FXSAVE.pack(values["fcw"], values["fsw"], valid, 0, 0, 0, values["mxcsr"], 0)
+    stack = b"".join(values[name].to_bytes(16, "little") for name in _STACK)
+    xmm = b"".join(values[name].to_bytes(16, "little") for name in _XMM)
+    return (head + stack + xmm).ljust(512, b"\0")
+
+
+def _full_tags(valid: int, top: int, values: dict[str, int]) -> int:
+    """The tag word with two bits a register, of which FXSAVE keeps one: SDM volume 1, 8.1.7."""
+    tags = 0
+    for number in range(8):
+        tag = 3
+        if valid >> number & 1:
+            tag = _tag(values[f"st{(number - top) & 7}"])
+        tags |= tag << 2 * number
+    return tags
+
+
+def _tag(value: int) -> int:
+    exponent, mantissa = value >> 64 & 0x7FFF, value & (1 << 64) - 1
+    if not exponent and not mantissa:
+        return 1
+    return 2 if exponent in (0, 0x7FFF) or not mantissa >> 63 else 0

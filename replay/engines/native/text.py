@@ -1,0 +1,72 @@
+"""Code that may run at full speed: looked through once, with a breakpoint at every site.
+
+A region that the host protects against writing is swept when the guest first comes there. Its
+patches are in the process's private copy and never in the guest's memory.
+"""
+
+from __future__ import annotations
+
+from replay.engines.native.child import PROT_EXEC, PROT_READ, PROT_WRITE, Child
+from replay.engines.native.memory import Area, Space
+from replay.engines.native.sensitive import sweep
+from replay.engines.sites import Site, SiteKind
+
+_BREAKPOINT = b"\xcc"
+_NO_PREFIX = b"\x3e"  # a segment override that 64-bit mode ignores, in place of F3
+_FAULTING_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.RDMSR))
+_SYSTEM_CALL = "syscall"
+
+
+class Text:
+    """The vetted regions of one guest, and the ``sites`` in them by address."""
+
+    def __init__(self, child: Child, space: Space) -> None:
+        self._child = child
+        self._space = space
+        self.areas: list[Area] = []
+        self.sites: dict[int, Site] = {}
+
+    def holds(self, gva: int) -> bool:
+        """Whether ``gva`` is in a region that has been vetted."""
+        return any(area.start <= gva < area.end for area in self.areas)
+
+    def admit(self, gva: int) -> bool:
+        """Vet the region around ``gva``; false where there is none that may be patched."""
+        area = self._space.area(gva)
+        if area is None or not area.private:
+            return False
+        self.areas.append(area)
+        self._load(area)
+        return True
+
+    def reload(self, start: int, end: int) -> None:
+        """Vet again what the host has changed."""
+        for area in self.areas:
+            if area.start < end and start < area.end:
+                self._load(area)
+
+    def _load(self, area: Area) -> None:
+        code = bytes(self._space.ram.view[area.start : area.end])
+        found = list(sweep(code, area.start))
+        if self._space.user_mode:
+            found = [site for site in found if site.text != _SYSTEM_CALL]
+        patched = bytearray(code)
+        for site in found:
+            _patch(patched, site, area.start)
+        known = {at: site for at, site in self.sites.items() if not area.start <= at < area.end}
+        traps = [site for site in found if site.kind is not SiteKind.REWRITE]
+        self.sites.clear()
+        self.sites.update(known | {site.address: site for site in traps})
+        size = area.end - area.start
+        self._child.protect(area.start, size, PROT_READ | PROT_WRITE)
+        self._child.write(area.start, bytes(patched))
+        self._child.protect(area.start, size, PROT_READ | PROT_EXEC)
+
+
+def _patch(code: bytearray, site: Site, base: int) -> None:
+    at = site.address - base
+    if site.kind is SiteKind.REWRITE:
+        prefix = site.code.index(0xF3)
+        code[at + prefix : at + prefix + 1] = _NO_PREFIX
+    elif site.kind not in _FAULTING_KINDS:
+        code[at : at + 1] = _BREAKPOINT
