@@ -75,6 +75,8 @@ class Emulation:
         self._space = space
         self._segments = Segments(processor, space)
         segments = self._segments
+        self.lost = False
+        """The guest has left itself nothing to execute: the process must not go on."""
         self._handlers: dict[str, Callable[[Operands], None]] = {
             "mov": self._move,
             "cli": lambda _: self._set_flag(FLAG_IF, on=False),
@@ -160,7 +162,7 @@ class Emulation:
                 self._write_cr0(value)
             case "cr3":
                 _check(not value >> _PHYSICAL_BITS)
-                self._set("cr3", value)
+                self._write_cr3(value)
             case "cr4":
                 _check(bool(value & _CR4_PAE) and not value & ~_CR4_KNOWN)
                 self._keep(value & _CR4_IN_FORCE == _CR4_IN_FORCE)
@@ -183,6 +185,19 @@ class Emulation:
         _check(not (value & _CR0_NW and not value & _CR0_CD))
         self._keep(value & _CR0_IN_FORCE == _CR0_FIXED)
         self._set("cr0", value)
+
+    def _write_cr3(self, value: int) -> None:
+        """Only the tables that the process was made after can be used. Under others the guest may
+        at most fail: where its next instruction has gone, it gets no further."""
+        before = self._get("cr3")
+        self._set("cr3", value)
+        behind = (self._site.address + self._site.length) & _U64
+        if value != before and self._space.fetch_stop(behind) is None:
+            self._set("cr3", before)
+            raise self._refused(
+                "a process cannot follow the guest's own page tables", _OTHER_ENGINE
+            )
+        self.lost = value != before
 
     def _load_machine_status(self, operands: Operands) -> None:
         value = self._get("cr0") & ~0xE | operands.read(0) & 0xF

@@ -340,8 +340,7 @@ class NativeEngine:
                 case SiteKind.TRAP:
                     return self._trap(site)
                 case SiteKind.EMULATE | SiteKind.REWRITE:
-                    self._emulation.execute(site)
-                    return None
+                    return self._emulate(site)
                 case SiteKind.INVALID:
                     return self._stopped(Raised(_UD), site.address)
         except Fault as fault:
@@ -349,6 +348,18 @@ class NativeEngine:
         except StopDuringEmulation as stop:
             return stop.exit
         raise _refusal(site)
+
+    def _emulate(self, site: Site) -> Exit | None:
+        self._emulation.execute(site)
+        while self._emulation.lost:
+            rip = self._cpu.words[RIP]
+            stop = self._space.fetch_stop(rip)
+            if stop is None:
+                raise _no_way_on(rip)
+            exit_ = self._stopped(stop, rip)
+            if exit_ is not None:
+                return exit_
+        return None
 
     def _privileged(self, site: Site) -> Exit | None:
         if self._cpu.user_mode:
@@ -395,6 +406,11 @@ class NativeEngine:
 
 
 _SI_KERNEL = 0x80
+
+
+def _no_way_on(rip: int) -> NotReproducible:
+    why = "a process cannot follow the guest's own page tables"
+    return NotReproducible(rip, "(code from here on)", why, "choose --engine unicorn")
 
 
 def _refusal(site: Site) -> NotReproducible:
