@@ -11,7 +11,7 @@ help:  ## what can be made
 setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 
 .venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c \
-		replay/engines/unicorn/_opcodes.h
+		replay/engines/unicorn/_opcodes.h $(wildcard replay/engines/native/agent/*)
 	@./scripts/setup.sh
 
 demo: setup  ## build a guest, record it until it fails, replay the failure
@@ -44,4 +44,4 @@ docs: setup  ## what is generated in docs/: the support matrix, the screenshot
 	$(BIN)/python scripts/screenshot.py
 
 clean:  ## everything that was made
-	rm -rf .venv build *.egg-info replay/engines/unicorn/*.so .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build *.egg-info replay/engines/*/*.so .mypy_cache .ruff_cache .pytest_cache
