@@ -112,4 +112,5 @@ def _registers(request: BootRequest) -> Registers:
         "efer": _EFER,
         "mxcsr": 0x1F80,
         "fcw": 0x37F,
+        "ftw": 0xFFFF,
     }

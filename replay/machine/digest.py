@@ -1,7 +1,9 @@
 """Digests of a machine's state, equal whenever two executions agree.
 
-Only what the architecture defines takes part: RFLAGS.AF (undefined after logic operations) and the
-sticky exception bits of MXCSR are masked, because real processors and emulators differ there.
+Only what every engine computes alike takes part. The status flags are left out, since each of them
+is undefined after some instruction (all six after a bit scan) and processors and emulators differ
+then; what a guest does with a flag shows in its other registers. So are the sticky exception bits
+of MXCSR, and of the x87's status all but the top of its stack: emulators do not keep them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from replay.machine.machine import Machine
 DIGEST_BYTES = 8
 _CHUNK_BYTES = 64 << 10
 _ZERO_CHUNK = bytes(_CHUNK_BYTES)
-_MASKS = {"rflags": ~0x10, "mxcsr": ~0x3F}
+_STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
+_MXCSR_STICKY = 0x3F
+_X87_TOP = 0x3800
+_MASKS = {"rflags": ~_STATUS_FLAGS, "mxcsr": ~_MXCSR_STICKY, "fsw": _X87_TOP}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ _HIDDEN = {
 _FLAGS = INDEX["rflags"]
 _REAL_FLAGS = 0xCD5  # CF PF AF ZF SF DF OF: the rest is the host's
 _ALWAYS_SET = 2
-_CR0_ET = 0x10  # hardwired
 
 _FXSAVE = struct.Struct("<HHBxHQQII")  # FCW FSW FTW(abridged) FOP FIP FDP MXCSR MXCSR_MASK
 _STACK_AT, _XMM_AT = 32, 160
@@ -103,9 +102,7 @@ class Processor:
 
     def set(self, name: str, value: int) -> None:
         """Change one register."""
-        if name == "cr0":
-            self.virtual["cr0"] = value | _CR0_ET
-        elif name in self.virtual:
+        if name in self.virtual:
             self.virtual[name] = value
         elif name in _X87:
             self._floating_state()[name] = value

@@ -74,6 +74,7 @@ def test_registers_at_entry(request_):
         "efer": 0xD01,
         "mxcsr": 0x1F80,
         "fcw": 0x37F,
+        "ftw": 0xFFFF,
     }
 
 
