@@ -1,6 +1,6 @@
 """The solo5-elftool command: manifests into C source, and what an image's notes say.
 
-Commands, output and statuses are upstream's (Solo5 v0.12).
+Commands, output and statuses are upstream's (Solo5 v0.12); check-portability is our own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from replay.cli.messages import printable
 
 if TYPE_CHECKING:
     from monitors.manifest import Manifest
@@ -24,6 +26,8 @@ commands:
       print the manifest of a unikernel as JSON
   query-abi BINARY
       print the target and the ABI version of a unikernel as JSON
+  check-portability BINARY
+      print the instructions that may not run everywhere alike, with the reasons
 
 examples:
   solo5-elftool gen-manifest manifest.json manifest.c
@@ -85,10 +89,27 @@ def _query_abi(binary: str) -> None:
     _write("-", json.dumps(record, indent=2) + "\n")
 
 
+def _check_portability(binary: str) -> None:
+    from monitors.elf import read_image
+    from replay.engines.portability import scan
+    from replay.player.symbols import Symbols
+
+    data = _read(binary, BINARY_SIZE_MAX)
+    symbols = Symbols(data)
+    found = scan(read_image(data, name=binary), symbols.functions())
+    lines = [
+        f"{symbols.place(each.address)}: {each.text}: {each.concern.value}"
+        f" (matters on {', '.join(each.engines)})\n"
+        for each in found
+    ]
+    _write("-", "".join(map(printable, lines)) or "nothing that would not run everywhere alike\n")
+
+
 _COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "gen-manifest": (_gen_manifest, 2),
     "query-manifest": (_query_manifest, 1),
     "query-abi": (_query_abi, 1),
+    "check-portability": (_check_portability, 1),
 }
 
 

@@ -140,12 +140,14 @@ class _Recording:
         return size
 
     def _run(self, plan: MachinePlan, image: GuestImage, attached: Attached) -> int:
+        from replay.cli.portability import check_portability
         from replay.cli.stopping import Stopper
         from replay.devices.live import LiveSource
         from replay.engines.registry import choose_engine, engine_factory
         from replay.machine.machine import boot_machine
 
         name = choose_engine(self._options.engine)
+        check_portability(_PROGRAM, plan.guest, image, name, strict=self._options.strict)
         self._explain(f"engine {name}, memory {plan.mem_size >> 20} MiB, cpu {plan.cpu.name}")
         engine = engine_factory(name)()
         machine = boot_machine(plan, engine, image)

@@ -73,6 +73,7 @@ class RecordOptions:
     engine: str
     cpu: str
     embed: bool
+    strict: bool
     quiet: bool
     verbose: bool
 
@@ -97,6 +98,7 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             engine=given.engine,
             cpu=given.cpu,
             embed=not given.no_embed,
+            strict=given.strict,
             quiet=given.quiet,
             verbose=given.verbose,
         )
@@ -173,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
         help="westmere, westmere+rdrand, westmere+rdrand+rdseed",
     )
     how.add_argument("--no-embed", action="store_true", help="leave the guest out of the trace")
+    how.add_argument(
+        "--strict", action="store_true", help="refuse a guest that may not replay everywhere alike"
+    )
     how.add_argument("-q", "--quiet", action="store_true", help="say nothing at the end")
     how.add_argument("-v", "--verbose", action="store_true", help="say what is used")
     return parser

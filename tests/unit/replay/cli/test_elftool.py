@@ -204,3 +204,23 @@ def test_arguments_of_the_process(monkeypatch, image, capsys):
     monkeypatch.setattr(sys, "argv", ["solo5-elftool", "query-abi", str(image)])
     assert main() == 0
     assert '"target": "hvt"' in capsys.readouterr().out
+
+
+def test_check_portability(tmp_path, elf, capsys):
+    path = tmp_path / "app.hvt"
+    made = elf.text(data=b"\x0f\x53\xc1\xd9\xfe\xc3")
+    path.write_bytes(made.build())
+    assert main(["check-portability", str(path)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(
+        " ?: rcpps xmm0, xmm1: its result differs between processors (matters on kvm, native)"
+    )
+    assert ": fsin: " in second
+
+
+def test_check_portability_finds_nothing_and_refuses_what_is_no_guest(image, tmp_path, capsys):
+    assert main(["check-portability", str(image)]) == 0
+    assert capsys.readouterr().out == "nothing that would not run everywhere alike\n"
+    (tmp_path / "text").write_text("no ELF")
+    assert main(["check-portability", str(tmp_path / "text")]) == 1
+    assert "not an ELF file" in capsys.readouterr().err

@@ -45,10 +45,11 @@ def test_behind_two_dashes_anything_is_a_file() -> None:
 
 
 def test_options_of_the_recording() -> None:
-    words = "-o t.mp --engine=unicorn --cpu westmere+rdrand --no-embed -q -v --dumpcore=cores a"
+    words = "-o t --engine=unicorn --cpu westmere+rdrand --strict --no-embed -q -v --dumpcore=c a"
     options = parse_command_line(words.split())
-    assert (options.output, options.core_folder) == (Path("t.mp"), Path("cores"))
+    assert (options.output, options.core_folder) == (Path("t"), Path("c"))
     assert (options.engine, options.cpu, options.embed) == ("unicorn", "westmere+rdrand", False)
+    assert options.strict
     assert options.quiet
     assert options.verbose
 
