@@ -10,7 +10,9 @@ import enum
 import os
 import signal
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitors.ports import Protection
@@ -28,7 +30,6 @@ from replay.engines.native.child import (
 )
 from replay.engines.native.jump_patching import (
     TRAMPOLINE_BYTES,
-    Disassemble,
     TrampolinePlaces,
     Window,
     code_of,
@@ -37,11 +38,11 @@ from replay.engines.native.jump_patching import (
     trampoline,
 )
 from replay.engines.native.layout import DEVICES_MAX, SITES_MAX
-from replay.engines.native.ptrace import CONTINUE, NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
+from replay.engines.native.ptrace import NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.shared import SharedMemory
 from replay.engines.native.vdso import REGIONS, clock_function
-from replay.engines.sites import Site
+from replay.engines.sites import Site, decode
 
 STOPPED = -1
 """What ``Agent.go`` gives instead of a signal: behind a crossing that was the last one allowed, or
@@ -102,20 +103,21 @@ class Agent:
         self.memory = SharedMemory()
         self.control = self.memory.control
         self.jumps = JumpCount()
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ours, self._theirs = ours.detach(), theirs.detach()
         self._file = os.memfd_create("solo5-agent-code", os.MFD_CLOEXEC)
+        self._end = weakref.finalize(self, _close_all, (self._ours, self._theirs, self._file))
         os.write(self._file, image.data)
         self._child: Child | None = None
         self._jumps: list[_Jump] = []
         self._broken: set[int] = set()
         self._installed = False
-        self._interrupted = False
         self._native_of: dict[int, int] = {}
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What the child must be given, in this order."""
-        return self.memory.fd, self._file, self._theirs.fileno()
+        return self.memory.fd, self._file, self._theirs
 
     @property
     def regions(self) -> Sequence[str]:
@@ -181,22 +183,21 @@ class Agent:
         child = self._child
         assert child is not None
         numbers = []
-        for descriptor in descriptors:
-            socket.send_fds(self._ours, [b"d"], [descriptor])
-            numbers.append(_receive(child, FIRST_DESCRIPTOR + self._first + 2))
+        with socket.socket(fileno=os.dup(self._ours)) as ours:
+            for descriptor in descriptors:
+                socket.send_fds(ours, [b"d"], [descriptor])
+                numbers.append(_receive(child, FIRST_DESCRIPTOR + self._first + 2))
         return numbers
 
-    def add_sites(
-        self, sites: Iterable[Site], spans: Mapping[int, tuple[int, int]], disassemble: Disassemble
-    ) -> None:
-        """Prepare jumps for those ``sites`` that the agent can serve; ``spans`` are the ``[start,
-        end)`` of the code around each."""
-        assert self._child is not None
+    def add_sites(self, sites: Iterable[Site], start: int, end: int) -> None:
+        """Prepare jumps for those of ``sites`` that the agent can serve, in the code ``[start,
+        end)``, which holds their traps already. What was prepared for it before is forgotten."""
+        self.remove()
+        self._jumps = [jump for jump in self._jumps if not start <= jump.window.start < end]
         for site in sites:
             if code_of(site) is None:
                 continue
-            first, last = spans[site.address]
-            window = find_window(site, self._child_code, first, last, disassemble)
+            window = find_window(site, self._child_code, start, end, decode)
             if window is None or not self._add(window):
                 self.jumps.left.append(f"{site.text} at {site.address:#x}")
 
@@ -217,17 +218,23 @@ class Agent:
             for jump in self._jumps:
                 self._write(jump.window.start, jump.old)
 
-    def request_stop(self) -> None:
-        """Have the agent leave at the first opportunity; from any thread."""
-        self.control.stop = 1
+    def close(self) -> None:
+        """Give back what the agent holds of the host; twice does no harm."""
+        self._end()
+        self._child = None
 
-    def go(self, how: int = CONTINUE) -> int:
+    def go(self, how: int, virtual_flags: int) -> int:
         """Let the process run until a stop; returns the signal, or ``STOPPED``.
+
+        ``virtual_flags`` are those of RFLAGS that are not the process's own.
 
         Raises EngineFailure when the process is gone or the agent is damaged.
         """
         assert self._child is not None
         tracee = self._child.tracee
+        self.control.virtual_flags = virtual_flags
+        if how == SINGLE_STEP:
+            self.remove()
         if self._native_of:
             words = tracee.fetch()
             native = self._native_of.get(words[RIP])
@@ -326,7 +333,7 @@ class Agent:
         self._child.tracee.store()
 
     def _add(self, window: Window) -> bool:
-        index = len(self._jumps)
+        index = self.control.site_count
         if self._places is None or index == SITES_MAX or self._overlaps(window):
             return False
         at = self._places.place(window)
@@ -401,10 +408,13 @@ def _read_start(protections: Sequence[Protection]) -> int:
     return max((each.end for each in protections if not each.readable), default=0)
 
 
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def _receive(child: Child, number: int) -> int:
     """Take one descriptor from socket ``number``: recvmsg(2) with an SCM_RIGHTS message."""
-    import struct
-
     at = child.scratch
     vector, data, ancillary = at + 64, at + 96, at + 128
     header = struct.pack("<QIxxxxQQQQixxxx", 0, 0, vector, 1, ancillary, 24, 0)

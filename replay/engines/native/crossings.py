@@ -46,11 +46,14 @@ class NativeClock:
 
 class NativeCrossings:
     """See ``replay.engines.agents.CrossingAgent``. ``run_guest`` runs the guest to its next exit,
-    or to None where the agent has stopped it."""
+    or to None where the agent has stopped it; ``settle`` gives the process its registers."""
 
-    def __init__(self, agent: Agent, run_guest: Callable[[], Exit | None]) -> None:
+    def __init__(
+        self, agent: Agent, run_guest: Callable[[], Exit | None], settle: Callable[[], object]
+    ) -> None:
         self._agent = agent
         self._run_guest = run_guest
+        self._settle = settle
         self._control = agent.control
         self._ring = EventRing(agent.memory)
         self.clock = NativeClock(agent.control)
@@ -59,6 +62,7 @@ class NativeCrossings:
 
     def record(self, target: str, devices: AgentDevices) -> bool:
         """See ``CrossingAgent``."""
+        self._settle()
         (self._control.full_fd,) = self._agent.give([self.full_fd])
         return self._begin(Mode.RECORD, target, devices)
 
@@ -121,6 +125,7 @@ class NativeCrossings:
         control, give = self._control, self._agent.give
         if target not in _TARGETS:
             return False
+        self._settle()
         control.target = int(_TARGETS[target])
         control.tsc_hz = devices.tsc_hz
         if devices.console_fd is not None:

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 
 from monitors.ports import (
     Exit,
@@ -27,9 +28,13 @@ from monitors.ports import (
     TripleFault,
     UserFault,
 )
+from replay.engines.agents import CrossingAgent
 from replay.engines.delivery import Delivery, Fault, Raised
 from replay.engines.errors import EngineFailure, NotReproducible
+from replay.engines.native.agent import STOPPED, Agent
+from replay.engines.native.agent_image import find_agent
 from replay.engines.native.child import SYS_MPROTECT, Child
+from replay.engines.native.crossings import NativeCrossings
 from replay.engines.native.emulation import Emulation
 from replay.engines.native.faults import Faults
 from replay.engines.native.memory import (
@@ -72,15 +77,19 @@ class NativeEngine:
         self._ram: GuestRam | None = None
         self._protections: Sequence[Protection] = ()
         self._child: Child | None = None
+        self._agent: Agent | None = None
         self._closing = threading.Lock()
         self._interrupt_requested = False
+        self._agent_stopped = False
         self._opened: dict[int, tuple[int, int]] = {}
         self._affinity: tuple[int, set[int]] | None = None
 
     def map(self, ram: GuestRam, protections: Sequence[Protection]) -> None:
         """See ``Engine.map``."""
         self._ram, self._protections = ram, tuple(protections)
-        self._child = Child([ram.fd])
+        image = find_agent()
+        self._agent = None if image is None else Agent(image)
+        self._child = Child([ram.fd, *(self._agent.descriptors if self._agent else ())])
 
     def read(self, gpa: int, size: int) -> bytes:
         """See ``Engine.read``."""
@@ -111,13 +120,9 @@ class NativeEngine:
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
-        while True:
-            if self._interrupt_requested:
-                self._interrupt_requested = False
-                return Interrupted()
-            exit_ = self._advance()
-            if exit_ is not None:
-                return exit_
+        exit_ = self._run_guest()
+        assert exit_ is not None, "the agent was not to answer anything"
+        return exit_
 
     def interrupt(self) -> None:
         """See ``Engine.interrupt``."""
@@ -133,11 +138,31 @@ class NativeEngine:
             if self._child is not None:
                 self._child.close()
                 self._child = None
+            if self._agent is not None:
+                self._agent.close()
         if self._affinity is not None:
             thread, before = self._affinity
             self._affinity = None
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(thread, before)
+
+    @cached_property
+    def agent(self) -> CrossingAgent | None:
+        """See ``replay.engines.agents.HasAgent``."""
+        if self._agent is None:
+            return None
+        return NativeCrossings(self._agent, self._run_guest, self._cpu.store)
+
+    def _run_guest(self) -> Exit | None:
+        self._agent_stopped = False
+        while not self._agent_stopped:
+            if self._interrupt_requested:
+                self._interrupt_requested = False
+                return Interrupted()
+            exit_ = self._advance()
+            if exit_ is not None:
+                return exit_
+        return None
 
     # ---- the beginning
 
@@ -149,14 +174,18 @@ class NativeEngine:
         cpu = Processor(self._tracee)
         cpu.load(values)
         space = Space(self._ram, self._protections, cpu)
-        child.clear()
+        agent = self._agent
+        child.clear(agent.regions if agent else ())
         space.map_into(child, 0)
+        if agent is not None:
+            agent.attach(child, 1, self._ram.size, self._protections)
         end = self._ram.size - 1
         arguments = {0: (LOWEST_GVA, end), 1: (1, end), 2: (0, 7)}
-        child.lock_down([Rule(SYS_MPROTECT, (child.gate, child.gate), arguments)])
+        rule = Rule(SYS_MPROTECT, (child.gate, child.gate), arguments)
+        child.lock_down([rule, *(agent.rules() if agent else ())])
         cpu.load(values)  # remote calls have used the registers
         self._space, self._cpu = space, cpu
-        self._text = Text(child, space)
+        self._text = Text(child, space, agent)
         self._sites = self._text.sites
         self._emulation = Emulation(cpu, space)
         self._faults = Faults(space, cpu.get)
@@ -196,6 +225,10 @@ class NativeEngine:
     def _go(self, how: int) -> int:
         """Let the process run; returns the signal that stopped it."""
         self._cpu.store()
+        if self._agent is not None:
+            number = self._agent.go(how, self._cpu.flags)
+            self._agent_stopped = number == STOPPED
+            return number
         tracee = self._tracee
         tracee.resume(how)
         number = tracee.wait()

@@ -78,8 +78,8 @@ def code_of(site: Site) -> SiteCode | None:
     """What the agent calls a site; None for one that it cannot serve."""
     if site.kind is SiteKind.OUT:
         return SiteCode.OUT if site.code == b"\xef" else None
-    if site.kind is SiteKind.CONTROL:
-        return SiteCode.SYSCALL if site.code == b"\x0f\x05" else None
+    if site.code == b"\x0f\x05":
+        return SiteCode.SYSCALL
     if site.kind is SiteKind.TRAP and site.trap in (TrapKind.RDTSC, TrapKind.RDTSCP):
         plain = site.code in (b"\x0f\x31", b"\x0f\x01\xf9")
         code = SiteCode.RDTSC if site.trap is TrapKind.RDTSC else SiteCode.RDTSCP
@@ -94,10 +94,11 @@ def find_window(
     code = code_of(site)
     if code is None:
         return None
-    before = _before(site, read, first, disassemble)
-    window = _backward(site, code, before, read)
-    if window is None and code in (SiteCode.RDTSC, SiteCode.RDTSCP):
+    window = None
+    if code in (SiteCode.RDTSC, SiteCode.RDTSCP):  # often the first of a function
         window = _forward(site, code, read, last, disassemble)
+    if window is None:
+        window = _backward(site, code, _before(site, read, first, disassemble), read)
     return window
 
 
@@ -129,6 +130,8 @@ def _backward(
     at = site.address
     for address, length, mnemonic, operands in reversed(before):
         if address + length != at or not is_movable(mnemonic, operands):
+            return None
+        if mnemonic == "nop":  # padding before a place that is branched to
             return None
         starts.insert(0, address)
         at = address

@@ -86,6 +86,7 @@ class Control(ctypes.Structure):
         ("read_start", _U64),
         ("tsc_hz", _U64),
         ("clock_gettime", _U64),
+        ("virtual_flags", _U64),
         ("console_fd", _I32),
         ("stop_fd", _I32),
         ("full_fd", _I32),

@@ -6,6 +6,7 @@ patches are in the process's private copy and never in the guest's memory.
 
 from __future__ import annotations
 
+from replay.engines.native.agent import Agent
 from replay.engines.native.child import PROT_EXEC, PROT_READ, PROT_WRITE, Child
 from replay.engines.native.memory import Area, Space
 from replay.engines.native.sensitive import sweep
@@ -20,8 +21,9 @@ _SYSTEM_CALL = "syscall"
 class Text:
     """The vetted regions of one guest, and the ``sites`` in them by address."""
 
-    def __init__(self, child: Child, space: Space) -> None:
+    def __init__(self, child: Child, space: Space, agent: Agent | None = None) -> None:
         self._child = child
+        self._agent = agent
         self._space = space
         self.areas: list[Area] = []
         self.sites: dict[int, Site] = {}
@@ -48,6 +50,7 @@ class Text:
     def _load(self, area: Area) -> None:
         code = bytes(self._space.ram.view[area.start : area.end])
         found = list(sweep(code, area.start))
+        everything = found
         if self._space.user_mode:
             found = [site for site in found if site.text != _SYSTEM_CALL]
         patched = bytearray(code)
@@ -60,6 +63,8 @@ class Text:
         size = area.end - area.start
         self._child.protect(area.start, size, PROT_READ | PROT_WRITE)
         self._child.write(area.start, bytes(patched))
+        if self._agent is not None:
+            self._agent.add_sites(everything, area.start, area.end)
         self._child.protect(area.start, size, PROT_READ | PROT_EXEC)
 
 

@@ -62,6 +62,7 @@ struct controls {
     uint64_t read_start;  /* from here on, memory can be read */
     uint64_t tsc_hz;
     uint64_t clock_gettime; /* the vDSO's, or 0 */
+    uint64_t virtual_flags; /* those of RFLAGS that are not the process's own */
     int32_t console_fd;
     int32_t stop_fd;
     int32_t full_fd; /* an eventfd that counts slots filled */

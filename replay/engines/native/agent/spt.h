@@ -23,8 +23,10 @@
 #define EPOLL_EVENT_BYTES 12 /* struct epoll_event is packed: events, data */
 #define KTIME_MAX_NS 0x7ffffffffffffffful
 
-/* What a system call leaves in R11: no flag that processors may differ about. */
-#define STATUS_FLAGS 0x8d5ul
+/* What of the process's RFLAGS a system call leaves in R11: the direction flag, and none of the
+ * status flags, which processors may differ about. */
+#define KEPT_FLAGS 0x400ul
+#define ALWAYS_SET_FLAG 2ul
 
 static inline bool spt_device(struct call *call, uint64_t fd)
 {
@@ -175,7 +177,7 @@ static inline void spt_encode(const struct call *call, const struct result *resu
 {
     control->rax = (uint64_t)spt_returned(call, result);
     frame->rcx = control->resume;
-    frame->r11 = frame->flags & ~STATUS_FLAGS;
+    frame->r11 = (frame->flags & KEPT_FLAGS) | control->virtual_flags | ALWAYS_SET_FLAG;
 }
 
 #endif
