@@ -15,6 +15,9 @@ _FACTORIES = {
 
 ENGINE_NAMES = tuple(_FACTORIES)
 
+COUNTING_ENGINE = "unicorn"
+"""The engine by whose count of instructions positions are defined."""
+
 
 def choose_engine(wanted: str) -> str:
     """The engine to use: the one ``wanted`` by name, or the best that works here for ``auto``."""

@@ -11,11 +11,8 @@ from collections.abc import Callable
 
 from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import CountsInstructions, Engine
-from replay.engines.registry import engine_factory
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.machine import Machine
-
-COUNTING_ENGINE = "unicorn"
-"""The engine by whose count positions are defined."""
 
 EngineFactory = Callable[[], Engine]
 

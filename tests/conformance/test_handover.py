@@ -9,9 +9,12 @@ from itertools import cycle
 import pytest
 
 from monitors.calls import Call, Result
+from replay.engines.registry import COUNTING_ENGINE
+from replay.machine.digest import machine_digest
 from replay.machine.handover import hand_over
 from replay.machine.machine import Machine
 from replay.machine.ports import Observer
+from replay.machine.position import Position
 from replay.player.session import ReplaySession
 from replay.testing.digests import DigestCheck, entry_count
 from tests.conformance.platforms import PLATFORMS, Platform, Trial, reference_of, require, trials_of
@@ -28,8 +31,14 @@ RUNS = (
     "fpu-default",
     "simd-default",
 )
+POSITIONED = ("hello-hello", "fpu-default", "exception-default")
 CHANGES_MAX = 120
 """In longer runs they are spread evenly."""
+
+
+def _counts(trial: Trial) -> bool:
+    """Whether a platform's engine does itself what others make a detour for."""
+    return trial.platform.engine == COUNTING_ENGINE
 
 
 class Relay:
@@ -76,6 +85,30 @@ def test_engines_change_at_every_event(studio: Studio, trial: Trial) -> None:
     assert replayed.position.event == recording.events
     assert check.compared == entry_count(log) > 0
     assert relay.changes >= min(recording.events, CHANGES_MAX) // 2 > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trial", [t for t in trials_of(*POSITIONED) if not _counts(t)], ids=str)
+def test_an_engine_that_does_not_count_finds_positions_all_the_same(
+    studio: Studio, trial: Trial
+) -> None:
+    """By way of one that counts, from which it takes the run over again."""
+    require(trial.platform, trial.program.name)
+    reference = Trial(reference_of(trial.platform), trial.program, trial.case)
+    recording = studio.recording(reference)
+    ends: list[object] = []
+    for platform in (trial.platform, reference.platform):
+        with open_trace(recording.trace) as trace, platform.selected(), ExitStack() as stack:
+            session = ReplaySession(trace, platform.make_engine())
+            stack.callback(session.close)
+            states = []
+            for event in range(0, recording.events, 3):
+                for count in (3, 7):
+                    position = Position(event, count)
+                    assert session.run(position).position == position
+                    states.append(machine_digest(session.machine))
+            ends.append((states, session.run(), machine_digest(session.machine)))
+    assert ends[0] == ends[1]
 
 
 def _platforms_beside(trial: Trial) -> list[Platform]:
