@@ -37,7 +37,7 @@ from replay.engines.native.jump_patching import (
     jump_bytes,
     trampoline,
 )
-from replay.engines.native.layout import DEVICES_MAX, SITES_MAX
+from replay.engines.native.layout import DEVICES_MAX, SHARED_BYTES, SITES_MAX
 from replay.engines.native.ptrace import NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.shared import SharedMemory
@@ -106,7 +106,8 @@ class Agent:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ours, self._theirs = ours.detach(), theirs.detach()
         self._file = os.memfd_create("solo5-agent-code", os.MFD_CLOEXEC)
-        self._end = weakref.finalize(self, _close_all, (self._ours, self._theirs, self._file))
+        self._handed_over = weakref.finalize(self, _close_all, (self._theirs, self._file))
+        self._end = weakref.finalize(self, os.close, self._ours)
         os.write(self._file, image.data)
         self._child: Child | None = None
         self._jumps: list[_Jump] = []
@@ -130,6 +131,8 @@ class Agent:
         """Map the agent into a child whose descriptors are the guest's memory as number 0 and the
         agent's own from number ``first`` on."""
         self._child = child
+        self._handed_over()
+        self.memory.close_file()
         self._first = first
         self._base = child.base + _IMAGE_AT
         self._map_image(child)
@@ -220,6 +223,7 @@ class Agent:
 
     def close(self) -> None:
         """Give back what the agent holds of the host; twice does no harm."""
+        self._handed_over()
         self._end()
         self._child = None
 
@@ -380,7 +384,7 @@ class Agent:
             )
         child.map_file(
             self._base + self._image.shared,
-            os.fstat(self.memory.fd).st_size,
+            SHARED_BYTES,
             PROT_READ | PROT_WRITE,
             MAP_SHARED,
             descriptor=shared,

@@ -8,6 +8,7 @@ system calls that the process makes in the gate with the registers that it is to
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
@@ -201,17 +202,24 @@ class Child:
 
 def _spawn(base: int, descriptors: Sequence[int]) -> int:
     image = _executable(base)
-    program = _anonymous_file()
     targets = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(descriptors))
+    opened: list[int] = []
     try:
-        os.write(program, image)
+        # Above the numbers that the new process gives to others before it uses these.
+        file = _anonymous_file()
+        opened.append(file)
+        os.write(file, image)
+        sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, targets.stop) for each in descriptors]
+        opened += sources
+        program = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, targets.stop)
+        opened.append(program)
         return os.posix_spawn(
             f"/proc/self/fd/{program}",
             ["solo5-guest"],
             {},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, descriptor, target)
-                for descriptor, target in zip(descriptors, targets, strict=True)
+                for descriptor, target in zip(sources, targets, strict=True)
             ],
             setsid=True,
             setsigmask=(),
@@ -220,7 +228,8 @@ def _spawn(base: int, descriptors: Sequence[int]) -> int:
     except OSError as error:
         raise EngineUnavailable("native", f"no process for the guest: {error}", _REMEDY) from error
     finally:
-        os.close(program)
+        for each in opened:
+            os.close(each)
 
 
 def _anonymous_file() -> int:

@@ -58,7 +58,7 @@ class NativeCrossings:
         self._ring = EventRing(agent.memory)
         self.clock = NativeClock(agent.control)
         self.full_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        weakref.finalize(self, os.close, self.full_fd)
+        self.close = weakref.finalize(self, os.close, self.full_fd)
 
     def record(self, target: str, devices: AgentDevices) -> bool:
         """See ``CrossingAgent``."""

@@ -12,7 +12,6 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 
 from monitors.ports import (
     Exit,
@@ -78,6 +77,7 @@ class NativeEngine:
         self._protections: Sequence[Protection] = ()
         self._child: Child | None = None
         self._agent: Agent | None = None
+        self._crossings: NativeCrossings | None = None
         self._closing = threading.Lock()
         self._interrupt_requested = False
         self._agent_stopped = False
@@ -140,18 +140,20 @@ class NativeEngine:
                 self._child = None
             if self._agent is not None:
                 self._agent.close()
+            if self._crossings is not None:
+                self._crossings.close()
         if self._affinity is not None:
             thread, before = self._affinity
             self._affinity = None
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(thread, before)
 
-    @cached_property
+    @property
     def agent(self) -> CrossingAgent | None:
         """See ``replay.engines.agents.HasAgent``."""
-        if self._agent is None:
-            return None
-        return NativeCrossings(self._agent, self._run_guest, self._cpu.store)
+        if self._crossings is None and self._agent is not None:
+            self._crossings = NativeCrossings(self._agent, self._run_guest, self._cpu.store)
+        return self._crossings
 
     def _run_guest(self) -> Exit | None:
         self._agent_stopped = False

@@ -8,7 +8,6 @@ a process, and instructions that only newer processors have.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 from replay.engines.sites import (
@@ -19,8 +18,6 @@ from replay.engines.sites import (
     site_of,
     undecoded_site,
 )
-
-_CHUNK_BYTES = 1 << 16
 
 _EMULATED = frozenset(
     (
@@ -79,30 +76,6 @@ _UNKNOWN = re.compile(
 )
 
 
-def sweep(code: bytes, address: int) -> Iterator[Site]:
-    """All sites in ``code``, taken for instructions one behind the other. Bytes that are none are
-    left out one at a time."""
-    start = 0
-    while start < len(code):
-        part = code[start : start + _CHUNK_BYTES]
-        last = start + len(part) == len(code)
-        done = 0
-        for at, length, mnemonic, operands in decode(part, address + start):
-            here = at - address - start
-            if not last and here > _CHUNK_BYTES - LONGEST_INSTRUCTION:
-                break
-            site = _classify(part[here : here + length], at, mnemonic, operands)
-            if site is not None:
-                yield site
-            done = here + length
-        if not done:
-            site = _undecoded(part[:LONGEST_INSTRUCTION], address + start)
-            if site is not None:
-                yield site
-            done = 1 if site is None else site.length
-        start += done
-
-
 def sensitive_at(code: bytes, address: int) -> tuple[Site | None, int]:
     """The site that the first instruction of ``code`` is, if it is one, and its length (0: not
     known)."""
@@ -110,7 +83,7 @@ def sensitive_at(code: bytes, address: int) -> tuple[Site | None, int]:
     if not decoded:
         return _undecoded(code, address), 0
     _, length, mnemonic, operands = decoded[0]
-    return _classify(code[:length], address, mnemonic, operands), length
+    return classify(code[:length], address, mnemonic, operands), length
 
 
 def _undecoded(code: bytes, address: int) -> Site | None:
@@ -119,7 +92,7 @@ def _undecoded(code: bytes, address: int) -> Site | None:
     return undecoded_site(code, address)
 
 
-def _classify(code: bytes, address: int, mnemonic: str, operands: str) -> Site | None:
+def classify(code: bytes, address: int, mnemonic: str, operands: str) -> Site | None:
     if mnemonic in _MOVES:
         if not operands or not _is_selector_move(mnemonic, operands):
             return None

@@ -61,9 +61,6 @@ class SharedMemory:
         self.control.console_read = write
         return data
 
-    def close(self) -> None:
-        """Give the memory back; twice does no harm."""
-        if self._close_fd.alive:
-            del self.control
-            self._map.close()
-            self._close_fd()
+    def close_file(self) -> None:
+        """Give the descriptor back; the memory stays until nobody uses it. Twice does no harm."""
+        self._close_fd()

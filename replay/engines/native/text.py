@@ -9,7 +9,7 @@ from __future__ import annotations
 from replay.engines.native.agent import Agent
 from replay.engines.native.child import PROT_EXEC, PROT_READ, PROT_WRITE, Child
 from replay.engines.native.memory import Area, Space
-from replay.engines.native.sensitive import sweep
+from replay.engines.native.sweep import sweep
 from replay.engines.sites import Site, SiteKind
 
 _BREAKPOINT = b"\xcc"
@@ -26,6 +26,7 @@ class Text:
         self._agent = agent
         self._space = space
         self.areas: list[Area] = []
+        self._starts: list[int] = []
         self.sites: dict[int, Site] = {}
 
     def holds(self, gva: int) -> bool:
@@ -38,6 +39,7 @@ class Text:
         if area is None or not area.private:
             return False
         self.areas.append(area)
+        self._starts.append(gva)
         self._load(area)
         return True
 
@@ -49,7 +51,7 @@ class Text:
 
     def _load(self, area: Area) -> None:
         code = bytes(self._space.ram.view[area.start : area.end])
-        found = list(sweep(code, area.start))
+        found = sweep(code, area.start, self._starts)
         everything = found
         if self._space.user_mode:
             found = [site for site in found if site.text != _SYSTEM_CALL]
