@@ -385,6 +385,10 @@ class NativeEngine:
         raise _refusal(site)
 
     def _emulate(self, site: Site) -> Exit | None:
+        if self._cpu.user_mode and site.text == "syscall":
+            behind = (site.address + site.length) & _U64
+            self._cpu.set("rip", behind)
+            return self._call_exit(behind, legacy=False)
         self._emulation.execute(site)
         while self._emulation.lost:
             rip = self._cpu.words[RIP]

@@ -15,7 +15,6 @@ from replay.engines.sites import Site, SiteKind
 _BREAKPOINT = b"\xcc"
 _NO_PREFIX = b"\x3e"  # a segment override that 64-bit mode ignores, in place of F3
 _FAULTING_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.RDMSR))
-_SYSTEM_CALL = "syscall"
 
 
 class Text:
@@ -53,8 +52,6 @@ class Text:
         code = bytes(self._space.ram.view[area.start : area.end])
         found = sweep(code, area.start, self._starts)
         everything = found
-        if self._space.user_mode:
-            found = [site for site in found if site.text != _SYSTEM_CALL]
         patched = bytearray(code)
         for site in found:
             _patch(patched, site, area.start)
