@@ -22,6 +22,7 @@ from monitors.ports import (
     Protection,
     Registers,
     SystemCall,
+    TargetReached,
     Trap,
     TrapKind,
     TripleFault,
@@ -81,6 +82,7 @@ class NativeEngine:
         self._closing = threading.Lock()
         self._interrupt_requested = False
         self._agent_stopped = False
+        self._executed = False
         self._opened: dict[int, tuple[int, int]] = {}
         self._affinity: tuple[int, set[int]] | None = None
 
@@ -123,6 +125,23 @@ class NativeEngine:
         exit_ = self._run_guest()
         assert exit_ is not None, "the agent was not to answer anything"
         return exit_
+
+    def step(self) -> Exit:
+        """See ``Steps.step``. A repeated string instruction takes a step for each iteration; the
+        delivery of an exception is none of its own."""
+        while not self._interrupt_requested:
+            rip = self._cpu.words[RIP]
+            if not self._text.holds(rip):
+                self._cpu.store()
+                self._text.admit(rip)
+            self._executed = False
+            exit_ = self._step(everywhere=True)
+            if exit_ is not None:
+                return exit_
+            if self._executed:
+                return TargetReached()
+        self._interrupt_requested = False
+        return Interrupted()
 
     def interrupt(self) -> None:
         """See ``Engine.interrupt``."""
@@ -273,10 +292,10 @@ class NativeEngine:
 
     # ---- one instruction at a time
 
-    def _step(self) -> Exit | None:
+    def _step(self, *, everywhere: bool = False) -> Exit | None:
         cpu = self._cpu
         rip, trap_flag = cpu.words[RIP], bool(cpu.flags & FLAG_TF)
-        if self._text.holds(rip) and not trap_flag:
+        if self._text.holds(rip) and not trap_flag and not everywhere:
             self._close_pages()
             return None
         code = self._space.fetch(rip, LONGEST_INSTRUCTION)
@@ -297,7 +316,9 @@ class NativeEngine:
         info = self._tracee.signal_info()
         if info.code != _TRAP_TRACE:
             return self._signalled(number, rip)
-        return self._stopped(Raised(_DB), rip) if trap_flag else None
+        exit_ = self._stopped(Raised(_DB), rip) if trap_flag else None
+        self._executed = True
+        return exit_
 
     def _open(self, gva: int) -> None:
         """Let the process execute the page at ``gva``, for a while."""
@@ -327,6 +348,7 @@ class NativeEngine:
         if isinstance(target, TripleFault):
             return target
         self._cpu.set("rip", target)
+        self._executed = False
         return None
 
     def _user_fault(self, raised: Raised, rip: int) -> Exit:
@@ -368,6 +390,7 @@ class NativeEngine:
 
     def _at_site(self, site: Site) -> Exit | None:
         """The exit at a site; the guest goes on behind it."""
+        self._executed = True
         try:
             match site.kind:
                 case SiteKind.OUT | SiteKind.IN | SiteKind.HLT | SiteKind.RDMSR:
