@@ -22,12 +22,14 @@ from monitors.ports import (
     PortWrite,
     Protection,
     Registers,
+    SystemCall,
     TargetReached,
     TranslationFault,
     Trap,
     TrapKind,
     TripleFault,
     UnbackedAccess,
+    UserFault,
 )
 from replay.engines.errors import EngineFailure, NotReproducible
 from replay.engines.ram import GuestRam
@@ -39,6 +41,8 @@ from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.operands import misses_stack
+from replay.engines.unicorn.user_mode import UserMode, is_user_state
+from replay.engines.unicorn.user_tables import HIDDEN_GPA
 from replay.engines.unicorn.vetting import Vetting
 
 _DB, _BP, _UD, _SS, _GP = 1, 3, 6, 12, 13
@@ -62,6 +66,7 @@ class UnicornEngine:
         self._after_reset: Any = None
         self._interrupt_requested = False
         self._count_hook: int | None = None
+        self._user: UserMode | None = None
 
     def map(self, ram: GuestRam, protections: Sequence[Protection]) -> None:
         """See ``Engine.map``."""
@@ -86,14 +91,16 @@ class UnicornEngine:
 
     def registers(self) -> Registers:
         """See ``Engine.registers``."""
-        return {**registers.read_all(self._instance.uc), "rip": self._pc}
+        values = {**registers.read_all(self._instance.uc), "rip": self._pc}
+        return values if self._user is None else self._user.shown(values)
 
     def set_registers(self, values: Registers) -> None:
         """See ``Engine.set_registers``."""
         if self._after_reset is None or values.keys() >= registers.DECISIVE:
             self._load(values)
             return
-        for name, value in values.items():
+        changes = values if self._user is None else self._user.settable(values)
+        for name, value in changes.items():
             if name == "rip":
                 self._pc = value
             elif name in registers.UNICORN_ID:
@@ -144,13 +151,24 @@ class UnicornEngine:
             self._after_reset = uc.context_save()
             self._exceptions.prepare()
         uc.context_restore(self._after_reset)
-        registers.load_state(uc, values)
         self._withdraw_passes()
         self._vetting.distrust_tables()
         self._vetting.forget_all()
-        if self._memory.is_flat(values["cr3"]):
-            self._vetting.trust_tables(values["cr3"])
+        if is_user_state(values):
+            self._load_user_state(values)
+        else:
+            registers.load_state(uc, values)
+            if self._memory.is_flat(values["cr3"]):
+                self._vetting.trust_tables(values["cr3"])
         self._pc = values["rip"]
+
+    def _load_user_state(self, values: Registers) -> None:
+        if self._user is None:
+            ram, protections = self._memory.ram, self._memory.protections
+            self._user = UserMode(self._instance, ram.size, protections)
+            self._memory.use_physical_addresses()
+        self._user.load(values, self._state, self._exceptions.forget_previous)
+        self._vetting.trust_tables(HIDDEN_GPA)
 
     def _advance(self) -> Exit | None:
         """Run to the next stop; ``None`` when it was the engine's own business."""
@@ -186,7 +204,7 @@ class UnicornEngine:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
         return None
 
-    def _exception(self) -> TripleFault | None:
+    def _exception(self) -> Exit | None:
         state = self._state
         raised = self._exceptions.raised(state.detail)
         if state.hooked_at == self._pc and not raised.software:
@@ -199,7 +217,7 @@ class UnicornEngine:
                 raised = Raised(_SS, 0)
         return self._deliver(raised)
 
-    def _invalid_instruction(self) -> TripleFault | None:
+    def _invalid_instruction(self) -> Exit | None:
         """What Unicorn cannot decode it leaves out of the block, and so out of what was vetted: a
         site after all, or an invalid opcode for the guest."""
         if self._memory.code(self._pc, 1) == _INT1:
@@ -211,16 +229,24 @@ class UnicornEngine:
         self._vetting.learn(site)
         return None
 
-    def _deliver(self, raised: Raised) -> TripleFault | None:
+    def _deliver(self, raised: Raised) -> Exit | None:
         if raised.software:
             self._pc = self._software_interrupt(raised)
         else:
             self._uncount()
+        if self._user is not None:
+            return self._leave_user_mode(self._user.fault(raised, self._pc))
         target = self._exceptions.deliver(raised, self._pc)
         if isinstance(target, TripleFault):
             return target
         self._pc = target
         return None
+
+    def _leave_user_mode(self, exit_: UserFault | SystemCall) -> Exit:
+        self._uncount()
+        self._pc = exit_.rip
+        self._exceptions.forget_previous()
+        return exit_
 
     def _software_interrupt(self, raised: Raised) -> int:
         """Where the instruction lies that raised an exception on purpose: Unicorn is past it."""
@@ -253,6 +279,12 @@ class UnicornEngine:
 
     def _at_site(self, site: Site) -> Exit | None:
         """The exit at a site; the guest goes on behind it."""
+        outcome = None if self._user is None else self._user.judge(site)
+        if isinstance(outcome, Raised):
+            return self._deliver(outcome)
+        if outcome is not None:
+            self._pc = outcome.rip
+            return outcome
         match site.kind:
             case SiteKind.OUT | SiteKind.TRAP | SiteKind.IN | SiteKind.HLT:
                 return self._cross(site)
@@ -280,7 +312,7 @@ class UnicornEngine:
                 return Hlt(site.address)
         return self._trap(site)
 
-    def _judge(self, site: Site) -> TripleFault | None:
+    def _judge(self, site: Site) -> Exit | None:
         raised = self._control.judge(site)
         if raised is not None:
             return self._deliver(raised)

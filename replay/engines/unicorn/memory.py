@@ -36,7 +36,10 @@ class EngineMemory:
         self.watched_pages = (ctypes.c_uint8 * (ram.size // PAGE_BYTES))()
         self._instance = instance
         self.on_change: Callable[[int, int], None] = _nobody_cares
+        self.protections = protections
         self._read_only = [p for p in protections if not p.writable]
+        self._unreadable = [p for p in protections if not p.readable]
+        self._physical: Callable[[int], int | None] = self._walk
         instance.uc.mem_map_ptr(0, ram.size, uc_const.UC_PROT_ALL, ram.address)
         readable = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
         for protection in self._read_only:
@@ -88,14 +91,24 @@ class EngineMemory:
 
     def _places(self, gva: int, size: int) -> Iterator[tuple[int, int]]:
         """The physical pieces of ``size`` bytes at ``gva``, up to the first that is missing."""
-        cr3 = self._instance.get("cr3")
         while size > 0:
             length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
-            gpa = translate(self.peek, cr3, gva & _U64_MAX)
-            if isinstance(gpa, PageFault) or gpa + length > self.ram.size:
+            gpa = self._physical(gva & _U64_MAX)
+            if gpa is None or gpa + length > self.ram.size:
                 return
             yield gpa, length
             gva, size = gva + length, size - length
+
+    def use_physical_addresses(self) -> None:
+        """From now on a virtual address is a physical one, where the protections let it be read."""
+        self._physical = self._readable
+
+    def _walk(self, gva: int) -> int | None:
+        gpa = translate(self.peek, self._instance.get("cr3"), gva)
+        return None if isinstance(gpa, PageFault) else gpa
+
+    def _readable(self, gva: int) -> int | None:
+        return None if any(p.start <= gva < p.end for p in self._unreadable) else gva
 
     def is_flat(self, cr3: int) -> bool:
         """Whether every page that the tables under ``cr3`` map lies at its own address; tables that
