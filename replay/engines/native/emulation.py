@@ -56,6 +56,9 @@ _TSC, _TSC_AUX = 0x10, 0xC000_0103
 _POPPED = 0x47FD5 | 0x200000  # all flags that POPF changes in ring 0
 _POPPED_IN_USER_MODE = _POPPED & ~0x3200  # but not IF and IOPL
 
+_OPEN_TO_USERS = frozenset((3, 4, 0x80))  # the gates that Linux gives privilege level 3
+_ERROR_IN_TABLE = 2  # error code bit 1: the selector index refers to the IDT
+
 _NO_REMEDY = "a Solo5 guest has no use for it: look for stray jumps or damaged code"
 _RING_0 = "the guest would leave ring 0 or 64-bit mode, and only these are supported"
 _NATIVELY = "a process cannot act as a processor in that state"
@@ -106,6 +109,8 @@ class Emulation:
             **dict.fromkeys(("ljmp", "jmp", "lcall", "call"), segments.far_transfer),
             **dict.fromkeys(("tzcnt", "lzcnt"), self._bit_scan),
             "int": self._interrupt,
+            "int1": lambda _: self._raise_on_purpose(1),
+            "int3": lambda _: self._raise_on_purpose(3),
             **dict.fromkeys(("syscall", "sysret", "sysretq"), self._system_call),
             **dict.fromkeys(("sysenter", "sysexit", "sysexitq"), self._fast_system_call),
         }
@@ -280,6 +285,11 @@ class Emulation:
 
     def _interrupt(self, operands: Operands) -> None:
         vector = operands.immediate(0)
+        if self._cpu.user_mode and vector not in _OPEN_TO_USERS:
+            raise Fault(Raised(_GP, vector * 8 + _ERROR_IN_TABLE))
+        self._raise_on_purpose(vector)
+
+    def _raise_on_purpose(self, vector: int) -> None:
         behind = (self._site.address + self._site.length) & _U64
         raise Fault(Raised(vector, software=True, next_rip=behind))
 

@@ -30,7 +30,7 @@ from monitors.ports import (
 )
 from replay.engines.agents import CrossingAgent
 from replay.engines.delivery import Delivery, Fault, Raised
-from replay.engines.errors import EngineFailure, NotReproducible
+from replay.engines.errors import NotReproducible
 from replay.engines.native.agent import STOPPED, Agent
 from replay.engines.native.agent_image import find_agent
 from replay.engines.native.child import SYS_MPROTECT, Child
@@ -52,8 +52,7 @@ from replay.engines.native.text import Text
 from replay.engines.ram import PAGE_BYTES, GuestRam
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 
-_DB, _BP, _UD, _GP, _PF = 1, 3, 6, 13, 14
-_ERROR_IN_TABLE = 2
+_DB, _UD, _GP = 1, 6, 13
 _IA32_TSC = 0x10
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 _SIGTRAP, _SIGSEGV, _SIGSYS = signal.SIGTRAP.value, signal.SIGSEGV.value, signal.SIGSYS.value
@@ -352,10 +351,8 @@ class NativeEngine:
         return None
 
     def _user_fault(self, raised: Raised, rip: int) -> Exit:
-        if raised.software and raised.vector not in (_DB, _BP):
-            if raised.vector == _LEGACY_VECTOR:
-                return self._legacy_call(raised.next_rip or rip)
-            return UserFault(rip, _GP, raised.vector * 8 + _ERROR_IN_TABLE)
+        if raised.software and raised.vector == _LEGACY_VECTOR:
+            return self._legacy_call(raised.next_rip or rip)
         at = raised.next_rip if raised.software and raised.next_rip else rip
         self._cpu.set("rip", at)
         return UserFault(at, raised.vector, raised.error_code or 0, raised.address or 0)
@@ -364,8 +361,8 @@ class NativeEngine:
 
     def _system_call(self, info: SignalInfo, rip: int) -> Exit | None:
         """The process has tried to call Linux, which the filter has kept from it."""
-        if rip >> 63 or info.address != rip:
-            raise self._lost(info.address)
+        if info.address >> 63:
+            return self._legacy_page(info.address)
         if not self._cpu.user_mode:
             self._cpu.set("rip", rip - 2)
             return self._stopped(Raised(_UD), rip - 2)
@@ -383,8 +380,14 @@ class NativeEngine:
         arguments = first, second, third, fourth, fifth, sixth
         return SystemCall(get("rax"), arguments, rip, get("rflags"), legacy)
 
-    def _lost(self, address: int) -> EngineFailure:
-        return EngineFailure(f"the guest called the host from {address:#x}, where it has no code")
+    def _legacy_page(self, gva: int) -> Exit | None:
+        """The guest has called into Linux's page of old calls, which for it does not exist; the
+        kernel has returned from there already."""
+        self._cpu.set("rsp", (self._cpu.get("rsp") - 8) & _U64)
+        self._cpu.set("rip", gva)
+        stop = self._space.stop_of(gva, write=False, fetch=True)
+        assert stop is not None
+        return self._stopped(stop, gva)
 
     # ---- sites
 

@@ -74,6 +74,7 @@ class Operands:
     def push(self, value: int) -> None:
         """Put a value of ``width`` bytes on the stack."""
         top = (self._cpu.get("rsp") - self.width) & _U64
+        self._space.check_stack(top)
         masked = value & ((1 << 8 * self.width) - 1)
         self._space.store(top, masked.to_bytes(self.width, "little"))
         self._cpu.set("rsp", top)
@@ -81,6 +82,7 @@ class Operands:
     def pop(self) -> int:
         """Take a value of ``width`` bytes from the stack."""
         top = self._cpu.get("rsp")
+        self._space.check_stack(top)
         value = int.from_bytes(self._space.load(top, self.width), "little")
         self._cpu.set("rsp", (top + self.width) & _U64)
         return value

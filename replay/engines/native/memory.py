@@ -118,6 +118,11 @@ class Space:
             found += self.ram.view[gpa : gpa + length]
         return found
 
+    def check_stack(self, gva: int) -> None:
+        """Raise the Fault of a stack that is at no address at all."""
+        if not is_canonical(gva & _U64_MAX):
+            raise Fault(Raised(_SS, 0))
+
     def store(self, gva: int, data: bytes) -> None:
         """Write as an instruction does; raises Fault."""
         pieces = list(_pieces(gva, len(data)))

@@ -7,6 +7,7 @@ Linux, sys/user.h and asm/ptrace.h, x86-64.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import struct
@@ -127,6 +128,10 @@ class Tracee:
     def _request(self, request: int, address: int | None, data: int | None) -> None:
         if self._ptrace(request, self.pid, address, data) == -1:
             number = ctypes.get_errno()
+            if number == errno.ESRCH:
+                raise EngineFailure(
+                    "the guest's process has ended, or this is not the thread that started it"
+                )
             raise OSError(number, os.strerror(number), f"ptrace request {request:#x}")
 
     @staticmethod

@@ -184,6 +184,7 @@ class Segments:
         if not operands.instruction.mnemonic.endswith("q"):
             raise self._refused(operands, _NARROW)
         top = self._get("rsp")
+        self._space.check_stack(top)
         raw = self._space.load(top, 16)
         target, selector = (int.from_bytes(raw[at : at + 8], "little") for at in (0, 8))
         self._check_code(operands, selector & _U16, is_return=True)
@@ -196,6 +197,7 @@ class Segments:
         """``iretq``."""
         if self._get("rflags") & FLAG_NT:
             raise Fault(Raised(_GP, 0))
+        self._space.check_stack(self._get("rsp"))
         raw = self._space.load(self._get("rsp"), 40)
         words = [int.from_bytes(raw[at : at + 8], "little") for at in range(0, 40, 8)]
         target, code, flags, stack, data = words
@@ -234,6 +236,7 @@ class Segments:
         behind = operands.instruction.address + operands.instruction.size
         if is_call:
             top = (self._get("rsp") - 16) & _U64
+            self._space.check_stack(top)
             words = behind.to_bytes(8, "little") + self._get("cs").to_bytes(8, "little")
             self._space.store(top, words)
             self._set("rsp", top)

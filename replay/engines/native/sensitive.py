@@ -21,7 +21,7 @@ from replay.engines.sites import (
 
 _EMULATED = frozenset(
     (
-        *("pushf", "pushfq", "popf", "popfq", "int", "lar", "lsl", "verr", "verw"),
+        *("pushf", "pushfq", "popf", "popfq", "int", "int1", "int3", "lar", "lsl", "verr", "verw"),
         *("sgdt", "sidt", "sldt", "str", "smsw", "lss", "lfs", "lgs"),
     )
 )
@@ -44,6 +44,7 @@ _LACKING = frozenset(
         *("wrpkru", "rdpkru", "movdiri", "movdir64b", "enqcmd", "enqcmds", "ptwrite", "clui"),
         *("stui", "testui", "uiret", "senduipi", "enclu", "incsspd", "incsspq", "rsm", "getsec"),
         *("wrssd", "wrssq", "encodekey128", "encodekey256", "loadiwkey", "invpcid", "skinit"),
+        *("vmrun", "vmload", "vmsave", "stgi", "clgi", "invlpga"),
     )
 )
 _SELECTOR_MOVE = re.compile(r"(?:[c-g]s|ss|[cd]r\d+),|.*, (?:[c-g]s|ss|[cd]r\d+)$")
