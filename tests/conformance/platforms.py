@@ -72,6 +72,8 @@ PLATFORMS = (
         environment={PURE_PYTHON_VARIABLE: "1"},
     ),
     Platform("hvt on native", "hvt", "native"),
+    Platform("spt on unicorn", "spt", "unicorn", needs=COMPILED_CALLBACKS),
+    Platform("spt on native", "spt", "native"),
 )
 
 UNSUPPORTED: Mapping[tuple[str, str], str] = {}
