@@ -23,6 +23,7 @@ _DE, _DB, _BP, _UD, _SS, _GP, _MF, _AC, _XM = 0, 1, 3, 6, 12, 13, 16, 17, 19
 _KERNEL = 0x80  # SI_KERNEL: not an address, but the instruction
 _FPE_INTDIV, _BUS_ADRALN, _TRAP_BRKPT = 1, 1, 1
 _U64 = (1 << 64) - 1
+_INT1 = b"\xf1"
 
 
 class Faults:
@@ -53,12 +54,18 @@ class Faults:
             case signal.SIGBUS if info.code == _BUS_ADRALN:
                 return Raised(_AC, 0)
             case signal.SIGTRAP:
-                vector = _DB if info.code == _TRAP_BRKPT else _BP
-                return Raised(vector, software=True, next_rip=rip)
+                return self._trap(info, rip)
         raise EngineFailure(
             f"the guest's process got {signal.Signals(info.number).name} (code {info.code}) at "
             f"{rip:#x}: the host may be out of memory"
         )
+
+    def _trap(self, info: SignalInfo, rip: int) -> Raised:
+        """INT1 or INT3; virtual machines have been seen to leave RIP before the former."""
+        if info.code != _TRAP_BRKPT:
+            return Raised(_BP, software=True, next_rip=rip)
+        behind = rip + (self._space.fetch(rip, 1) == _INT1)
+        return Raised(_DB, software=True, next_rip=behind)
 
     def access(self, gva: int, rip: int) -> Stop:
         """What became of an access to ``gva`` by the instruction at ``rip``."""

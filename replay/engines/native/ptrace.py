@@ -6,6 +6,7 @@ Linux, sys/user.h and asm/ptrace.h, x86-64.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -129,10 +130,15 @@ class Tracee:
         if self._ptrace(request, self.pid, address, data) == -1:
             number = ctypes.get_errno()
             if number == errno.ESRCH:
-                raise EngineFailure(
-                    "the guest's process has ended, or this is not the thread that started it"
-                )
+                raise EngineFailure(self._why_lost())
             raise OSError(number, os.strerror(number), f"ptrace request {request:#x}")
+
+    def _why_lost(self) -> str:
+        with contextlib.suppress(ChildProcessError):
+            pid, status = os.waitpid(self.pid, _WAIT_ALL | os.WNOHANG)
+            if pid and status & 0xFF != _STOPPED:
+                return f"the guest's process has ended: {_ending(status)}"
+        return "this is not the thread that started the guest's process, or it has ended"
 
     @staticmethod
     def _check_number(number: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from replay.engines.native.sensitive import classify
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, decode
@@ -20,14 +19,14 @@ _LAST = frozenset(("ret", "jmp", "ud2", "hlt", "iretq", "retfq", "int3"))
 _IMPLAUSIBLE = frozenset(
     (
         *("insb", "insd", "insw", "outsb", "outsd", "outsw", "rep outsb", "rep outsd"),
-        *("rep insb", "rep insd", "retf", "ljmp", "lcall", "iretd", "iret", "xlatb", "int1"),
+        *("rep insb", "rep insd", "retf", "ljmp", "lcall", "iretd", "iret", "xlatb"),
         *("fbld", "fbstp", "enter"),
     )
 )
 _ZEROS = b"\0\0"  # add %al,(%rax)
 _SELECTOR_MOVES = frozenset((0x8C, 0x8E))
 _UNDECODED = ""
-_CALL = b"\xe8"
+_BRANCHES = ("c", "j")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +40,73 @@ class _Decoded:
 def sweep(code: bytes, address: int, starts: Collection[int]) -> list[Site]:
     """The sites in ``code``, which begins at ``address``; it is known to hold instructions at
     ``starts``."""
-    known = set(starts) | _called(code, address, starts)
+    known = set(starts) | _targets(code, address, starts)
     found: list[Site] = []
-    stretch: list[Site] = []
-    sound = True
+    stretch = _Stretch()
     for one in _decoded(code, address, known):
         if one.address in known:
-            found += stretch if sound else ()
-            stretch, sound = [], True
+            found += stretch.sites()
+            stretch = _Stretch(trusted=True)
         if _is_implausible(one):
-            sound = False
+            stretch.end_trust()
         elif site := classify(one.code, one.address, one.mnemonic, one.operands):
-            stretch.append(site)
+            stretch.add(site)
         if one.mnemonic in _LAST:
-            found += stretch if sound else ()
-            stretch, sound = [], True
-    return found + (stretch if sound else [])
+            found += stretch.sites()
+            stretch = _Stretch()
+    return found + stretch.sites()
 
 
-def _called(code: bytes, address: int, starts: Collection[int]) -> set[int]:
-    """Where calls lead from stretches that look like code."""
+class _Stretch:
+    """Sites of one stretch. A ``trusted`` one begins where something leads, so all before the first
+    implausible instruction is code; another one is code as a whole or not at all."""
+
+    def __init__(self, *, trusted: bool = False) -> None:
+        self._trusted = trusted
+        self._sound = True
+        self._sites: list[Site] = []
+
+    def add(self, site: Site) -> None:
+        if self._sound:
+            self._sites.append(site)
+
+    def end_trust(self) -> None:
+        self._sound = False
+
+    def sites(self) -> list[Site]:
+        return self._sites if self._sound or self._trusted else []
+
+
+def _targets(code: bytes, address: int, starts: Collection[int]) -> set[int]:
+    """Where calls and jumps lead from stretches that look like code as a whole."""
     found: set[int] = set()
-    calls: set[int] = set()
+    leads: set[int] = set()
     sound = True
-    end = address + len(code)
     for one in _decoded(code, address, starts):
-        if one.address in starts:
-            calls, sound = set(), True
-        if one.code[:1] == _CALL:
-            calls.add(one.address + 5 + int.from_bytes(one.code[1:5], "little", signed=True))
+        if one.mnemonic[:1] in _BRANCHES and one.operands.startswith("0x"):
+            leads.add(int(one.operands, 16))
         sound = sound and not _is_implausible(one)
         if one.mnemonic in _LAST:
-            found |= calls if sound else set()
-            calls, sound = set(), True
-    return {target for target in found if address <= target < end}
+            found |= leads if sound else set()
+            leads, sound = set(), True
+    return {target for target in found if address <= target < address + len(code)}
 
 
 def _decoded(code: bytes, address: int, starts: Collection[int]) -> Iterator[_Decoded]:
-    """Every instruction, and every byte that is none. Decoding begins anew at each of ``starts``,
-    whatever lies across."""
-    edges = sorted({address, *starts, address + len(code)})
-    for begin, end in pairwise(edges):
-        yield from _decoded_between(code[begin - address : end - address], begin)
+    """Every instruction, and every byte that is none. Decoding begins anew at each of ``starts``
+    that an instruction lies across."""
+    begin, end = address, address + len(code)
+    edges = [*sorted(start for start in starts if start > address), end]
+    number = 0
+    while begin < end:
+        for one in _decoded_between(code[begin - address :], begin):
+            while edges[number] < one.address or (edges[number] == one.address < end):
+                number += 1
+            begin = one.address + len(one.code)
+            if begin > edges[number]:
+                begin = edges[number]
+                break
+            yield one
 
 
 def _decoded_between(code: bytes, address: int) -> Iterator[_Decoded]:

@@ -18,6 +18,7 @@ import pytest
 from monitors.hvt.boot import boot_state
 from monitors.manifest import Manifest
 from monitors.ports import BootRequest, Exit, GuestImage, PortWrite, Protection, Segment
+from replay.engines.ports import Engine
 from replay.engines.ram import GuestRam
 from replay.engines.unicorn.callbacks import PURE_PYTHON_VARIABLE
 from replay.engines.unicorn.engine import UnicornEngine
@@ -70,7 +71,7 @@ class Frame:
 class Guest:
     """An engine with its memory."""
 
-    def __init__(self, engine: UnicornEngine, ram: GuestRam) -> None:
+    def __init__(self, engine: Engine, ram: GuestRam) -> None:
         self.engine = engine
         self.ram = ram
 
@@ -103,6 +104,7 @@ def guest(
     protections: Sequence[Protection] = (),
     registers: dict[str, int] | None = None,
     pure_python: bool = False,
+    engine_class: type[Engine] = UnicornEngine,
 ) -> Iterator[Guest]:
     """A guest that starts with ``code``, machine code or assembly, in hvt's boot state."""
     image = GuestImage("hvt", 2, Manifest(()), at, (), (), CODE)
@@ -111,7 +113,7 @@ def guest(
     text = assemble(code) if isinstance(code, str) else code
     for segment in (*boot.segments, Segment(at, text), *segments):
         ram.view[segment.gpa : segment.gpa + len(segment.data)] = segment.data
-    engine = UnicornEngine()
+    engine = engine_class()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PURE_PYTHON_VARIABLE, "1" if pure_python else "")
         engine.map(ram, protections)
