@@ -11,7 +11,8 @@ help:  ## what can be made
 setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 
 .venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c \
-		replay/engines/unicorn/_opcodes.h $(wildcard replay/engines/native/agent/*)
+		replay/engines/unicorn/_opcodes.h $(wildcard replay/engines/native/agent/*) \
+		traces/_events.c traces/event_format.h
 	@./scripts/setup.sh
 
 demo: setup  ## build a guest, record it until it fails, replay the failure

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from monitors.calls import Call
+from monitors.calls import RESULT_OF, Call
+from monitors.calls.block import BlockRead
 from monitors.calls.clock import ClockReading, MonotonicClock, WallClock
 from monitors.calls.lifecycle import MisuseKind
 from monitors.calls.traps import ReadTsc, ReadTscp, TscReading
@@ -21,11 +22,12 @@ from traces.events import (
     BytesDigest,
     CallField,
     CallRecord,
+    KnownData,
     RecordedEvent,
     RecordedResult,
 )
 from traces.fields import INPUTS_OF, OUTPUTS_OF, RESULT_FROM, RULE_OF
-from traces.limits import U64_MAX
+from traces.limits import U32_MAX, U64_MAX
 from traces.packing import new_packer
 from traces.tags import DELTA_TAGS, SPEC_OF, SPECS, EventSpec, FieldKind, FieldSpec
 from traces.values import field_checker
@@ -46,6 +48,22 @@ def difference(value: int, previous: int) -> int:
     """
     delta = value - previous
     return delta if delta >= -(2**63) else delta + 2**64
+
+
+def can_answer(call: Call, result: RecordedResult) -> bool:
+    """Whether ``result`` is of the kind that a trace keeps for ``call``, whatever is in it."""
+    kind = type(result)
+    return kind is RESULT_OF.get(type(call)) or (kind is KnownData and type(call) is BlockRead)
+
+
+def encode_single(call: Call, result: RecordedResult) -> bytes:
+    """The bytes of an event of which nothing is stored as a difference, on its own.
+
+    AssertionError for any other, and for a result that no such call can have.
+    """
+    assert can_answer(call, result), f"{call!r} cannot have the result {result!r}"
+    assert SPEC_OF[type(call)].tag not in DELTA_TAGS, f"{call!r} cannot have {result!r}"
+    return EventEncoder().encode(call, result)
 
 
 class EventEncoder:
@@ -72,38 +90,49 @@ class EventEncoder:
         """Forget the previous readings: the next one of each kind is stored in full."""
         self._wall = self._monotonic = self._cycles = self._special_cycles = 0
 
+    def state(self) -> tuple[int, int, int, int]:
+        """The previous readings, to come back to with ``restore``."""
+        return self._wall, self._monotonic, self._cycles, self._special_cycles
+
+    def restore(self, state: tuple[int, int, int, int]) -> None:
+        """Go back to what ``state`` gave."""
+        self._wall, self._monotonic, self._cycles, self._special_cycles = state
+
     def encode(self, call: Call, result: RecordedResult) -> bytes:
         """The event's bytes; AssertionError for a result that no such call can have."""
         return self._encoders[type(call)](call, result)
 
     def _encode_wall(self, _call: WallClock, result: ClockReading) -> bytes:
-        ns = result.ns
-        assert 0 <= ns <= U64_MAX, ns
+        ns = _unsigned(result.ns, U64_MAX)
         data = self._pack([tags.WALL_CLOCK, difference(ns, self._wall)])
         self._wall = ns
         return data
 
     def _encode_monotonic(self, _call: MonotonicClock, result: ClockReading) -> bytes:
-        ns = result.ns
-        assert 0 <= ns <= U64_MAX, ns
+        ns = _unsigned(result.ns, U64_MAX)
         data = self._pack([tags.MONOTONIC_CLOCK, difference(ns, self._monotonic)])
         self._monotonic = ns
         return data
 
     def _encode_tsc(self, _call: ReadTsc, result: TscReading) -> bytes:
-        cycles = result.cycles
-        assert 0 <= cycles <= U64_MAX, cycles
+        cycles = _unsigned(result.cycles, U64_MAX)
         data = self._pack([tags.READ_TSC, difference(cycles, self._cycles)])
         self._cycles = cycles
         return data
 
     def _encode_tscp(self, _call: ReadTscp, result: TscReading) -> bytes:
-        cycles = result.cycles
-        assert 0 <= cycles <= U64_MAX, cycles
+        cycles = _unsigned(result.cycles, U64_MAX)
+        aux = _unsigned(result.aux, U32_MAX)
         delta = difference(cycles, self._special_cycles)
-        data = self._pack([tags.READ_TSCP, delta, result.aux])
+        data = self._pack([tags.READ_TSCP, delta, aux])
         self._special_cycles = cycles
         return data
+
+
+def _unsigned(value: int, most: int) -> int:
+    assert type(value) is int, value
+    assert 0 <= value <= most, value
+    return value
 
 
 def _plain_encoder(spec: EventSpec, pack: Callable[[object], bytes]) -> Callable[[Any, Any], bytes]:

@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from monitors.calls import Call
-from traces.codec import EventEncoder
+from traces.buffer import Stored, new_event_buffer
+from traces.codec import encode_single
 from traces.ending import encode_ending
 from traces.errors import TraceError, TraceWriteError
 from traces.events import RecordedResult
@@ -62,14 +63,11 @@ class TraceWriter:
 
         ``guest`` is the whole ELF file when ``header.guest.embedded``; ``clock`` counts seconds.
         """
-        self.event_count = 0
         self._lock = threading.Lock()
         self._io_lock = threading.Lock()
-        self._encoder = EventEncoder()
-        self._encode = self._encoder.encode
+        self._buffer = new_event_buffer()
+        self._store = self._buffer.append
         self._pack = new_packer()
-        self._pending = bytearray()
-        self._pending_first = 0
         self._digests = bytearray()
         self._digests_first = 0
         self._digests_count = 0
@@ -98,23 +96,16 @@ class TraceWriter:
     ) -> None:
         self.close()
 
+    @property
+    def event_count(self) -> int:
+        """Crossings added so far."""
+        return self._buffer.event_count
+
     def append(self, call: Call, result: RecordedResult) -> None:
         """Add a crossing; raises TraceWriteError when the host cannot store the trace any more."""
-        with self._lock:
-            if self._failure is not None:
-                raise self._refusal(self._failure)
-            data = self._encode(call, result)
-            pending = self._pending
-            if pending and len(pending) + len(data) <= BLOCK_BYTES:
-                pending += data
-                self.event_count += 1
-                return
-            too_large = not self._begin_block(call, result, data)
-        if too_large:
-            raise self._give_up(_too_large(len(data)))
-        self._write_out()
-        if self._flusher is not None:
-            self._flusher.notify()
+        outcome = self._store(call, result)
+        if outcome:
+            self._attend(call, result, outcome)
 
     def append_block(self, payload: bytes, count: int) -> None:
         """Add ``count`` finished events as a block of their own, in which readings begin anew.
@@ -126,9 +117,8 @@ class TraceWriter:
             if self._failure is not None:
                 raise self._refusal(self._failure)
             self._cut()
-            self._cut_blocks.append((EVENTS, self.event_count, count, payload))
-            self.event_count += count
-            self._pending_first = self.event_count
+            self._cut_blocks.append((EVENTS, self._buffer.event_count, count, payload))
+            self._buffer.skip(count)
         self._write_out()
 
     def digest(self, event: int, registers: bytes, memory: bytes = b"") -> None:
@@ -171,7 +161,7 @@ class TraceWriter:
                 encode_ending(counted, self._index, self._sink.size_bytes, self._blocks)
             )
         except TraceWriteError as error:
-            self._failure = error
+            self._fail(error)
             raise
         finally:
             self.close()
@@ -185,9 +175,7 @@ class TraceWriter:
         with self._lock:
             self._cut()
         self._write_out()
-        self._failure = self._failure or TraceWriteError(
-            "the trace is closed", path=self._sink.name
-        )
+        self._fail(TraceWriteError("the trace is closed", path=self._sink.name))
         self._sink.close()
 
     def _begin(self, beginning: bytes, guest: bytes | None) -> None:
@@ -201,28 +189,38 @@ class TraceWriter:
             self._sink.discard()
             raise
 
-    def _begin_block(self, call: Call, result: RecordedResult, data: bytes) -> bool:
-        """Take ``data`` as the first event of a block; false if no block can hold it. The lock is
-        held."""
-        if self._pending:
-            self._cut()
-            data = self._encode(call, result)
+    def _attend(self, call: Call, result: RecordedResult, outcome: int) -> None:
+        """Do what a crossing needs besides being stored, and store it where it is not."""
+        if self._failure is not None:
+            raise self._refusal(self._failure)
+        if outcome == Stored.FULL:
+            with self._lock:
+                self._cut()
+            outcome = self._store(call, result)
+        if outcome in (Stored.FULL, Stored.UNUSUAL):
+            outcome = self._put(encode_single(call, result))
+        if outcome == Stored.FIRST:
+            self._oldest_s = self._clock()
+            self._write_out()
+            if self._flusher is not None:
+                self._flusher.notify()
+
+    def _put(self, data: bytes) -> int:
+        """Store an encoded event; a large one becomes a block."""
         if len(data) > EVENT_BYTES_MAX:
-            return False
-        self._pending += data
-        self.event_count += 1
-        self._oldest_s = self._clock()
-        return True
+            raise self._give_up(_too_large(len(data)))
+        outcome = self._buffer.put(data)
+        if outcome == Stored.FULL:
+            with self._lock:
+                self._cut()
+            outcome = self._buffer.put(data)
+        return outcome
 
     def _cut(self) -> None:
         """Turn what is pending into blocks; the lock is held."""
-        first = self._pending_first
-        count = self.event_count - first
-        if count:
-            self._cut_blocks.append((EVENTS, first, count, bytes(self._pending)))
-            self._pending.clear()
-            self._pending_first = self.event_count
-            self._encoder.reset()
+        if self._buffer.pending:
+            payload, first, count = self._buffer.take()
+            self._cut_blocks.append((EVENTS, first, count, payload))
         if self._digests_count:
             digests = bytes(self._digests)
             block = (DIGESTS, self._digests_first, self._digests_count, digests)
@@ -241,13 +239,13 @@ class TraceWriter:
                 try:
                     self._sink.write(self._blocks.encode(tag, first, count, data))
                 except TraceWriteError as error:
-                    self._failure = error
+                    self._fail(error)
                 else:
                     self._index.note(tag, first, offset_bytes)
 
     def _flush_due(self) -> float | None:
         """For the flusher: write what is due; the seconds until the rest is, None for no rest."""
-        if not self._pending:
+        if not self._buffer.pending:
             return None
         wait_s = self._oldest_s + self._due_s - self._clock()
         if wait_s > 0:
@@ -267,8 +265,13 @@ class TraceWriter:
         with self._lock:
             self._cut()
         self._write_out()
+        return self._refusal(self._fail(reason))
+
+    def _fail(self, reason: TraceWriteError) -> TraceWriteError:
+        """Take no more events; the first reason stays."""
         self._failure = self._failure or reason
-        return self._refusal(self._failure)
+        self._buffer.close()
+        return self._failure
 
     def _refusal(self, error: TraceWriteError) -> TraceWriteError:
         return TraceWriteError(error.what, path=self._sink.name, hint=error.hint)
