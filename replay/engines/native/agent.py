@@ -254,8 +254,7 @@ class Agent:
     def _understand(self, number: int) -> int | None:
         """The stop as the engine sees it; None to go on."""
         assert self._child is not None
-        words = self._child.tracee.fetch()
-        rip = words[RIP]
+        rip = self._child.tracee.fetch()[RIP]
         if number == signal.SIGTRAP:
             if rip == self._base + self._image.stopped + 1:
                 self._set_rip(self._guest_rip(self.control.resume))
@@ -263,10 +262,12 @@ class Agent:
                 return STOPPED
             for jump in self._jumps:
                 if jump.window.is_inside and rip == jump.trap + 1:
-                    self._set_rip(jump.window.site + 1)
-                    return number
+                    rip = jump.window.site + 1
+                    self._set_rip(rip)
         place = self._place_of(rip)
         if place is _Place.GUEST:
+            if self.control.stop:
+                return self._stopped_before(number, rip)
             return None if self._is_broken_into(number, rip) else number
         if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP):
             raise EngineFailure(
@@ -274,6 +275,16 @@ class Agent:
                 f"{rip:#x}); record it without an agent: SOLO5_REPLAY_PURE_PYTHON=1"
             )
         return self._leave(place, number)
+
+    def _stopped_before(self, number: int, rip: int) -> int:
+        """The agent was told to leave, and has left a crossing to the door: which then has not
+        begun, and is made again when the guest goes on."""
+        self.control.stop = 0
+        behind = {signal.SIGTRAP.value: 1, signal.SIGSYS.value: 2}.get(number, 0)
+        if all(jump.window.site != rip - behind for jump in self._jumps):
+            return number
+        self._set_rip(rip - behind)
+        return signal.SIGSTOP
 
     def _leave(self, place: _Place, number: int) -> int | None:
         """A signal has stopped the process outside of the guest's code."""
