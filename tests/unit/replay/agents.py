@@ -9,51 +9,20 @@ from pathlib import Path
 import pytest
 
 from monitors.elf import read_image
+from monitors.manifest import AttachedBlock, AttachedNet
 from replay.devices.block import BlockImage
 from replay.devices.console import Console
-from replay.devices.live import LiveSource
+from replay.devices.live import HostSide, LiveSource
+from replay.devices.tap import Interface
 from replay.engines.native.agent_image import find_agent
 from replay.engines.native.engine import NativeEngine
 from replay.machine.machine import boot_machine
 from replay.machine.plan import MachinePlan, header_of
-from replay.machine.ports import LaneBlock, LaneDevices
 from replay.player.session import Replayed, ReplaySession
 from replay.recorder.session import Recorded, record
 from traces.reader import open_trace
 
 BLOCK_BYTES = 1 << 20
-
-
-class OfferingSource(LiveSource):
-    """Live devices that a lane may take over."""
-
-    def __init__(self, plan: MachinePlan, console: Path, disk: Path | None = None) -> None:
-        self._console_fd = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        images = {}
-        self._blocks = {}
-        if disk is not None:
-            images[0] = BlockImage(disk)
-            self._blocks[0] = LaneBlock(images[0]._fd, BLOCK_BYTES, 512)
-        self._tsc_hz = plan.tsc_hz
-        self._last, self._timer = 0, 0
-        super().__init__(plan.cpu, plan.tsc_hz, stores=images, console=Console(self._console_fd))
-
-    def lane_devices(self) -> LaneDevices:
-        return LaneDevices(self._console_fd, self._tsc_hz, blocks=self._blocks)
-
-    @property
-    def last_cycles(self) -> int:
-        return self._last
-
-    def note_cycles(self, last: int) -> None:
-        self._last = last
-
-    @property
-    def timer_ns(self) -> int:
-        return self._timer
-
-    def note_timer(self, at_ns: int) -> None:
-        self._timer = at_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +41,18 @@ def require_agent() -> None:
         pytest.skip("no agent was built: a C compiler is missing, or it is switched off")
 
 
-def record_fast(folder: Path, plan: MachinePlan) -> FastRecording:
-    """Record with every crossing that the agent can answer answered by it."""
+def record_fast(folder: Path, plan: MachinePlan, network: int | None = None) -> FastRecording:
+    """Record with every crossing that the agent can answer answered by it. Block devices are an
+    image in ``folder``, network devices the descriptor ``network``."""
     require_agent()
     disk = folder / "disk"
     disk.write_bytes(bytes(range(256)) * (BLOCK_BYTES // 256))
-    source = OfferingSource(plan, folder / "console", disk if plan.attachments else None)
+    console_fd = os.open(folder / "console", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    stores = {a.handle: BlockImage(disk) for a in plan.attachments if isinstance(a, AttachedBlock)}
+    nets = [a.handle for a in plan.attachments if isinstance(a, AttachedNet)]
+    interfaces = {handle: Interface("a pair", network or -1, 1500) for handle in nets}
+    host = HostSide(stores=stores, interfaces=interfaces, console=Console(console_fd))
+    source = LiveSource(plan.cpu, plan.tsc_hz, host)
     engine = NativeEngine()
     machine = boot_machine(plan, engine)
     image = read_image(plan.guest, name=plan.guest_name)
@@ -89,6 +64,7 @@ def record_fast(folder: Path, plan: MachinePlan) -> FastRecording:
         left = engine._agent.control.left
     finally:
         machine.close()
+        os.close(console_fd)
     return FastRecording(path, recorded, (folder / "console").read_bytes(), left)
 
 

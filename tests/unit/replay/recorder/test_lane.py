@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,31 @@ def test_what_an_agent_records_replays_with_and_without_one(
     assert quick.position.event == fast.recorded.events
     assert quick.digests_verified > 0
     assert printed == printed_slowly == fast.console
+
+
+@pytest.mark.parametrize("target", ["hvt", "spt"])
+def test_frames_pass_and_replay(
+    target: str, tmp_path: Path, shelf: GuestShelf, recorder: Recorder
+) -> None:
+    recorder.guest("hello")  # skips where there is no compiler
+    program = find_program("net")
+    case = next(each for each in program.cases() if each.name == "pings")
+    plan, _ = case_plan(case, shelf.guest(program, target), f"net.{target}")
+    guest_side, host_side = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with guest_side, host_side:
+        guest_side.setblocking(False)
+        for frame in case.nets["service0"].received:
+            host_side.send(frame)
+        fast = record_fast(tmp_path, plan, guest_side.fileno())
+        host_side.setblocking(False)
+        sent = [host_side.recv(2000) for _ in case.nets["service0"].sent]
+    assert fast.recorded.ending == Halted(0)
+    assert tuple(sent) == case.nets["service0"].sent
+    assert fast.left < fast.recorded.events / 2
+    replayed, printed = replay_on(NativeEngine(), fast.path)
+    assert replayed.position.event == fast.recorded.events
+    assert replayed.digests_verified > 0
+    assert (replayed, printed) == replay_on(_other_engine(fast), fast.path)
 
 
 def _other_engine(fast: FastRecording) -> Engine:
