@@ -18,7 +18,7 @@ from pathlib import Path
 
 from monitors.vcpu import virtual_cpu
 from replay.devices.console import Console
-from replay.devices.live import LiveSource
+from replay.devices.live import HostSide, LiveSource
 from replay.devices.processor import NOMINAL_TSC_HZ
 from replay.engines.registry import choose_engine, engine_factory
 from replay.machine.ending import Halted
@@ -54,7 +54,7 @@ def boot(guest: Path, arguments: str) -> tuple[Machine, LiveSource]:
     )
     console = Console(os.open(os.devnull, os.O_WRONLY))
     machine = boot_machine(plan, engine_factory(choose_engine("auto"))())
-    return machine, LiveSource(cpu, NOMINAL_TSC_HZ, console=console)
+    return machine, LiveSource(cpu, NOMINAL_TSC_HZ, HostSide(console=console))
 
 
 def run_plain(guest: Path, arguments: str) -> Phase:

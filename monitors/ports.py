@@ -292,6 +292,11 @@ class Monitor(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def host_errors_end_the_run(self) -> bool:
+        """Whether the target's tender stops when the host fails a device, or tells the guest."""
+        ...
+
     def memory_size(self, mib: int) -> int:
         """The bytes that the target's tender gives for ``--mem=mib``; raises GuestRefused."""
         ...

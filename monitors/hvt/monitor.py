@@ -26,6 +26,7 @@ class HvtMonitor:
     """An hvt guest's ABI (HVT_ABI_VERSION 2, x86-64) as pure knowledge; see ``ports.Monitor``."""
 
     name = "hvt"
+    host_errors_end_the_run = True
 
     def __init__(self, manifest: Manifest, attachments: Sequence[Attachment] = ()) -> None:
         self._devices = codec.Devices.of(manifest, attachments)

@@ -26,6 +26,7 @@ class SptMonitor:
     """An spt guest's ABI (SPT_ABI_VERSION 2, x86-64) as pure knowledge; see ``ports.Monitor``."""
 
     name = "spt"
+    host_errors_end_the_run = False
 
     def __init__(self, image: GuestImage, attachments: Sequence[Attachment] = ()) -> None:
         self._image = image

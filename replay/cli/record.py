@@ -142,7 +142,8 @@ class _Recording:
     def _run(self, plan: MachinePlan, image: GuestImage, attached: Attached) -> int:
         from replay.cli.portability import check_portability
         from replay.cli.stopping import Stopper
-        from replay.devices.live import LiveSource
+        from replay.devices.host_errors import ends_the_run, is_answered
+        from replay.devices.live import HostSide, LiveSource
         from replay.engines.registry import choose_engine, engine_factory
         from replay.machine.machine import boot_machine
 
@@ -152,13 +153,13 @@ class _Recording:
         engine = engine_factory(name)()
         machine = boot_machine(plan, engine, image)
         stopper = Stopper()
-        source = LiveSource(
-            plan.cpu,
-            plan.tsc_hz,
+        host = HostSide(
             stores=attached.stores,
             interfaces=attached.interfaces,
             stop_fd=stopper.fd,
+            on_error=ends_the_run if machine.monitor.host_errors_end_the_run else is_answered,
         )
+        source = LiveSource(plan.cpu, plan.tsc_hz, host)
         header = self._header(plan, image, name)
         try:
             with stopper.watching(machine):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
 from monitors.calls.net import IoStatus
+from replay.devices.host_errors import HostErrorPolicy, ends_the_run
 from replay.devices.locking import lock_for_reading, lock_for_writing
 from replay.machine.errors import DeviceFailure
 
@@ -51,11 +52,11 @@ class BlockImage:
     ) -> None:
         self.path = path
         self.block_size = block_size
-        self._fd = _open(path, read_only=read_only)
+        self.fd = _open(path, read_only=read_only)
         try:
             lock = lock_for_reading if read_only else lock_for_writing
-            lock(self._fd, path)
-            self.capacity_bytes = _capacity(self._fd, path, block_size)
+            lock(self.fd, path)
+            self.capacity_bytes = _capacity(self.fd, path, block_size)
         except DeviceFailure:
             self.close()
             raise
@@ -63,7 +64,7 @@ class BlockImage:
     def read(self, offset: int, length: int) -> bytes:
         """See ``BlockStore``."""
         try:
-            data = os.pread(self._fd, length, offset)
+            data = os.pread(self.fd, length, offset)
         except OSError as error:
             raise DeviceFailure(f"cannot read {self.path}: {error.strerror}") from error
         if len(data) != length:
@@ -73,7 +74,7 @@ class BlockImage:
     def write(self, offset: int, data: bytes) -> None:
         """See ``BlockStore``."""
         try:
-            written = os.pwrite(self._fd, data, offset)
+            written = os.pwrite(self.fd, data, offset)
         except OSError as error:
             raise DeviceFailure(f"cannot write {self.path}: {error.strerror}") from error
         if written != len(data):
@@ -81,7 +82,7 @@ class BlockImage:
 
     def close(self) -> None:
         """Close the file, which gives up the lock."""
-        os.close(self._fd)
+        os.close(self.fd)
 
 
 def _open(path: Path, *, read_only: bool) -> int:
@@ -115,24 +116,33 @@ def _capacity(fd: int, path: Path, block_size: int) -> int:
 
 
 class BlockDevices:
-    """All block devices of a guest, by handle."""
+    """All block devices of a guest, by handle, and what to do when a store fails."""
 
-    def __init__(self, stores: Mapping[int, BlockStore]) -> None:
+    def __init__(
+        self, stores: Mapping[int, BlockStore], on_error: HostErrorPolicy = ends_the_run
+    ) -> None:
         self._stores = stores
+        self._on_error = on_error
 
     def read(self, call: BlockRead) -> BlockData:
         """Data, or EINVAL for a wrong handle or range."""
         store = self._stores.get(call.handle)
         if store is None or not _holds(store, call.offset, call.length):
             return BlockData(_EINVAL, b"")
-        return BlockData(_OK, store.read(call.offset, call.length))
+        try:
+            return BlockData(_OK, store.read(call.offset, call.length))
+        except DeviceFailure as error:
+            return BlockData(self._on_error(str(error)), b"")
 
     def write(self, call: BlockWrite) -> IoStatus:
         """OK, or EINVAL for a wrong handle or range."""
         store = self._stores.get(call.handle)
         if store is None or not _holds(store, call.offset, len(call.data)):
             return IoStatus(_EINVAL)
-        store.write(call.offset, call.data)
+        try:
+            store.write(call.offset, call.data)
+        except DeviceFailure as error:
+            return IoStatus(self._on_error(str(error)))
         return IoStatus(_OK)
 
 

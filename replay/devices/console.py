@@ -16,11 +16,11 @@ class Console:
     """Writes guest bytes unchanged and at once."""
 
     def __init__(self, fd: int = STDOUT) -> None:
-        self._fd = fd
+        self.fd = fd
 
     def write(self, call: ConsoleWrite) -> Done:
         """All bytes, however the descriptor takes them."""
-        write_fully(self._fd, call.data)
+        write_fully(self.fd, call.data)
         return DONE
 
 

@@ -15,22 +15,23 @@ _MONOTONIC = time.CLOCK_MONOTONIC
 
 
 class CycleCounter:
-    """A counter of ``tsc_hz`` ticks a second that never shows the same value twice.
+    """A counter of ``tsc_hz`` ticks a second that never shows the same value twice; ``last`` is
+    what it has shown.
 
     Guests harvest entropy from two neighbouring readings, so a frozen counter would break them.
     """
 
     def __init__(self, tsc_hz: int) -> None:
-        self._tsc_hz = tsc_hz
-        self._last = 0
+        self.tsc_hz = tsc_hz
+        self.last = 0
 
     def read(self, _call: ReadTsc | ReadTscp) -> TscReading:
         """The next reading; processor number 0 for RDTSCP."""
         now = _ns(_MONOTONIC)
-        if self._tsc_hz != NOMINAL_TSC_HZ:
-            now = now * self._tsc_hz // 1_000_000_000
-        self._last = now if now > self._last else self._last + 1
-        return TscReading(self._last)
+        if self.tsc_hz != NOMINAL_TSC_HZ:
+            now = now * self.tsc_hz // 1_000_000_000
+        self.last = now if now > self.last else self.last + 1
+        return TscReading(self.last)
 
 
 class ProcessorIdentity:

@@ -17,7 +17,7 @@ import pytest
 from monitors.manifest import AttachedBlock, AttachedNet
 from replay.devices.block import BlockImage, BlockStore
 from replay.devices.console import Console
-from replay.devices.live import LiveSource
+from replay.devices.live import HostSide, LiveSource
 from replay.devices.tap import Interface
 from replay.machine.ending import Ending
 from replay.machine.machine import Machine
@@ -78,13 +78,8 @@ def live_source(
                     interfaces[device.handle] = Interface(device.name, guests.fileno(), device.mtu)
                     wires.append(wire)
         with (folder / "console").open("wb") as console:
-            yield LiveSource(
-                plan.cpu,
-                plan.tsc_hz,
-                stores=images,
-                interfaces=interfaces,
-                console=Console(console.fileno()),
-            )
+            host = HostSide(images, interfaces, Console(console.fileno()))
+            yield LiveSource(plan.cpu, plan.tsc_hz, host)
 
 
 def record_live(studio: Studio, trial: Trial, folder: Path) -> LiveRecording:

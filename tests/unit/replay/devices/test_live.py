@@ -13,12 +13,12 @@ from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import Halt, Misuse, MisuseKind
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.poll import Poll, PollResult, SetTimer, WaitReady
 from monitors.calls.traps import READ_TSC, READ_TSCP, Cpuid, RandomWord
 from monitors.vcpu import virtual_cpu
 from replay.devices.block import BlockImage
 from replay.devices.console import Console
-from replay.devices.live import LiveSource
+from replay.devices.live import HostSide, LiveSource
 from replay.devices.processor import NOMINAL_TSC_HZ
 from replay.devices.tap import Interface
 from replay.machine.errors import WaitInterrupted
@@ -28,6 +28,8 @@ CALLS: tuple[Call, ...] = (
     MONOTONIC_CLOCK,
     ConsoleWrite(b""),
     Poll(0),
+    SetTimer(1),
+    WaitReady(0),
     BlockRead(1, 0, 512),
     BlockWrite(1, 0, b""),
     NetRead(1, 1514),
@@ -45,7 +47,9 @@ MakeSource = Callable[..., LiveSource]
 @pytest.fixture
 def make_source() -> MakeSource:
     """A function that makes a live source of some devices."""
-    return lambda **devices: LiveSource(virtual_cpu("westmere"), NOMINAL_TSC_HZ, **devices)
+    return lambda **devices: LiveSource(
+        virtual_cpu("westmere"), NOMINAL_TSC_HZ, HostSide(**devices)
+    )
 
 
 def test_these_are_all_calls() -> None:
