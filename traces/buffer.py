@@ -35,6 +35,11 @@ class Stored(enum.IntEnum):
     """Not stored: it must be encoded elsewhere, or cannot be; or the buffer is closed."""
 
 
+_STORED, _FIRST, _FULL = int(Stored.STORED), int(Stored.FIRST), int(Stored.FULL)
+_READING_BYTES_MAX = 16
+_NEARLY_FULL_BYTES = BLOCK_BYTES - _READING_BYTES_MAX
+
+
 class EventBuffer(Protocol):
     """At most ``BLOCK_BYTES`` of events, or a single larger one."""
 
@@ -75,6 +80,7 @@ class PythonBuffer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._encoder = EventEncoder()
+        self._encode = self._encoder.encode
         self._bytes = bytearray()
         self._taken = 0
         self.pending = 0
@@ -90,11 +96,9 @@ class PythonBuffer:
         with self._lock:
             if self._closed or not can_answer(call, result):
                 return Stored.UNUSUAL
-            state = self._encoder.state()
-            outcome = self._store(self._encoder.encode(call, result), large=False)
-            if outcome == Stored.FULL:
-                self._encoder.restore(state)
-            return outcome
+            if len(self._bytes) > _NEARLY_FULL_BYTES:
+                return self._append_to_rest(call, result)
+            return self._store(self._encode(call, result), large=False)
 
     def put(self, data: bytes) -> int:
         """See ``EventBuffer``."""
@@ -122,12 +126,20 @@ class PythonBuffer:
         with self._lock:
             self._closed = True
 
-    def _store(self, data: bytes, *, large: bool) -> Stored:
+    def _append_to_rest(self, call: Call, result: RecordedResult) -> int:
+        """Store a crossing in a block that may have no room even for a reading."""
+        state = self._encoder.state()
+        outcome = self._store(self._encode(call, result), large=False)
+        if outcome == _FULL:
+            self._encoder.restore(state)
+        return outcome
+
+    def _store(self, data: bytes, *, large: bool) -> int:
         if len(self._bytes) + len(data) > BLOCK_BYTES and (self.pending or not large):
-            return Stored.FULL
+            return _FULL
         self._bytes += data
         self.pending += 1
-        return Stored.FIRST if self.pending == 1 else Stored.STORED
+        return _FIRST if self.pending == 1 else _STORED
 
 
 _COMPILED: Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]] = {
