@@ -45,4 +45,4 @@ docs: setup  ## what is generated in docs/: the support matrix, the screenshot
 	$(BIN)/python scripts/screenshot.py
 
 clean:  ## everything that was made
-	rm -rf .venv build *.egg-info replay/engines/*/*.so .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build *.egg-info replay/engines/*/*.so traces/*.so .mypy_cache .ruff_cache .pytest_cache
