@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from monitors.calls import Call
+from monitors.calls import Call, Result
 from monitors.calls.lifecycle import Halt, Misuse
 from monitors.ports import Answered, Exit, Interrupted, TargetReached
 from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
@@ -43,7 +43,8 @@ class Interposer:
         self._observers = tuple(observers)
         sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
         self._sparse = sparse
-        self._lane = lane if len(sparse) == len(self._observers) else None
+        self._sees_all = len(sparse) != len(self._observers)
+        self._lane = None if self._sees_all else lane
         self._lane_engine = machine.engine
 
     def run(self, until_event: int | None = None) -> Ending:
@@ -56,6 +57,7 @@ class Interposer:
         decode, encode = machine.monitor.decode, machine.monitor.encode
         answer = self._source.answer
         last = sys.maxsize if until_event is None else until_event
+        due = self._due()
         while self.events < last:
             exit_ = machine.engine.run() if self._lane is None else self._run_to_door(last)
             if exit_ is None:
@@ -76,8 +78,8 @@ class Interposer:
                 machine.engine.set_registers(changes)
             self.pending = None
             self.events += 1
-            for observer in self._observers:
-                observer.crossed(self.events - 1, call, result)
+            if self.events > due:
+                due = self._tell_observers(call, result)
             if type(call) is Halt:
                 return Halted(call.status, call.cookie)
             if type(call) is Misuse:
@@ -102,12 +104,24 @@ class Interposer:
                 return None
             machine.engine.set_registers(decoded.registers)
 
+    def _tell_observers(self, call: Call, result: Result) -> int:
+        """Show them the crossing that was just answered; which one is the next that they need."""
+        for observer in self._observers:
+            observer.crossed(self.events - 1, call, result)
+        return self._due()
+
+    def _due(self) -> int:
+        """The next crossing that an observer must see."""
+        if self._sees_all:
+            return 0
+        return min([sys.maxsize, *(each.due for each in self._sparse)])
+
     def _run_to_door(self, last: int) -> Exit | None:
         """The next exit that the door must answer; ``None`` when the lane came as far as it may."""
         engine, lane = self.machine.engine, self._lane
         if lane is None or engine is not self._lane_engine:
             return engine.run()
-        room = min([last, *(each.due for each in self._sparse)]) - self.events
+        room = min(last, self._due()) - self.events
         if room <= 0:
             return engine.run()
         exit_, answered = lane.run(room)
