@@ -14,6 +14,7 @@ import pytest
 from monitors.calls.block import BlockData, BlockRead, BlockWrite
 from monitors.calls.net import IoStatus
 from replay.devices.block import BlockDevices, BlockImage
+from replay.devices.host_errors import is_answered
 from replay.machine.errors import DeviceFailure
 
 OK, EINVAL = 0, 2
@@ -202,3 +203,15 @@ def test_a_wrong_handle(image: BlockImage) -> None:
     devices = BlockDevices({5: image})
     assert devices.read(BlockRead(4, 0, 512)) == BlockData(EINVAL, b"")
     assert devices.write(BlockWrite(4, 0, bytes(512))) == IoStatus(EINVAL)
+
+
+def test_a_failure_may_be_the_guests_own_business(
+    image: BlockImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pread", failing(errno.EIO))
+    monkeypatch.setattr(os, "pwrite", failing(errno.ENOSPC))
+    devices = BlockDevices({1: image}, is_answered)
+    assert devices.read(BlockRead(1, 0, 512)) == BlockData(3, b"")
+    assert devices.write(BlockWrite(1, 0, bytes(512))) == IoStatus(3)
+    with pytest.raises(DeviceFailure):
+        BlockDevices({1: image}).read(BlockRead(1, 0, 512))

@@ -13,15 +13,17 @@ from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import Halt, Misuse, MisuseKind
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
-from monitors.calls.poll import Poll, PollResult, SetTimer, WaitReady
-from monitors.calls.traps import READ_TSC, READ_TSCP, Cpuid, RandomWord
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
+from monitors.calls.traps import READ_TSC, READ_TSCP, Cpuid, RandomWord, TscReading
 from monitors.vcpu import virtual_cpu
 from replay.devices.block import BlockImage
 from replay.devices.console import Console
 from replay.devices.live import HostSide, LiveSource
+from replay.devices.overlay import Overlay
 from replay.devices.processor import NOMINAL_TSC_HZ
 from replay.devices.tap import Interface
 from replay.machine.errors import WaitInterrupted
+from replay.machine.ports import LaneBlock
 
 CALLS: tuple[Call, ...] = (
     WALL_CLOCK,
@@ -109,3 +111,39 @@ def test_an_operator_can_end_a_wait(make_source: MakeSource) -> None:
         make_source(stop_fd=ours).answer(Poll(1 << 62))
     os.close(ours)
     os.close(theirs)
+
+
+def test_a_lane_gets_descriptors_of_what_has_one(make_source: MakeSource, tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(2048))
+    plain, below = BlockImage(path, 1024, read_only=True), BlockImage(path, read_only=True)
+    overlay = Overlay(below)
+    source = make_source(
+        stores={1: plain, 2: overlay},
+        interfaces={3: Interface("wire", 77, 1500)},
+        console=Console(9),
+        stop_fd=None,
+    )
+    devices = source.lane_devices()
+    assert (devices.console_fd, devices.stop_fd) == (9, None)
+    assert devices.tsc_hz == NOMINAL_TSC_HZ
+    assert devices.nets == {3: 77}
+    assert devices.blocks == {1: LaneBlock(plain.fd, 2048, 1024)}
+    plain.close()
+    overlay.close()
+
+
+def test_a_lane_and_the_source_share_the_cycle_counter_and_the_timer(
+    make_source: MakeSource,
+) -> None:
+    source = make_source()
+    far_ahead = 1 << 63
+    source.note_cycles(far_ahead)
+    assert source.answer(READ_TSC) == TscReading(far_ahead + 1)
+    assert source.last_cycles == far_ahead + 1
+    source.note_cycles(5)
+    assert source.last_cycles == far_ahead + 1
+    source.answer(SetTimer(7))
+    assert source.timer_ns == 7
+    source.note_timer(1)
+    assert source.answer(WaitReady(-1)) == ReadySet(0, timer_fired=True)

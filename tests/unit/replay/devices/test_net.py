@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
+from replay.devices.host_errors import is_answered
 from replay.devices.net import NetDevices
 from replay.devices.tap import Interface
 from replay.machine.errors import DeviceFailure
 
-OK, AGAIN, EINVAL = 0, 1, 2
+OK, AGAIN, EINVAL, EUNSPEC = 0, 1, 2, 3
 HANDLE = 3
 
 
@@ -102,3 +103,18 @@ def test_a_frame_that_is_taken_in_part(wire: Wire, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "write", lambda *_: 3)
     with pytest.raises(DeviceFailure, match="tap9 took 3 of 5 bytes of a frame"):
         wire[1].write(NetWrite(HANDLE, b"frame"))
+
+
+def test_a_failure_may_be_the_guests_own_business(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    devices = NetDevices({HANDLE: Interface("tap9", 9, 1500)}, is_answered)
+    monkeypatch.setattr(os, "read", fail)
+    monkeypatch.setattr(os, "write", fail)
+    assert devices.read(NetRead(HANDLE, 1514)) == NetFrame(EUNSPEC, b"")
+    assert devices.write(NetWrite(HANDLE, b"frame")) == IoStatus(EUNSPEC)
+    monkeypatch.setattr(os, "write", lambda *_: 3)
+    assert devices.write(NetWrite(HANDLE, b"frame")) == IoStatus(EUNSPEC)

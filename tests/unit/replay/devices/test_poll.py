@@ -10,8 +10,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from monitors.calls.poll import Poll, PollResult
+from monitors.calls.lifecycle import DONE
+from monitors.calls.poll import Poll, PollResult, ReadySet, SetTimer, WaitReady
 from replay.devices import poll
+from replay.devices.host_errors import is_answered
 from replay.devices.poll import Poller
 from replay.devices.tap import Interface
 from replay.machine.errors import DeviceFailure, WaitInterrupted
@@ -115,3 +117,68 @@ def test_an_interface_that_has_gone(wires: Wires, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(poller, "_at_once", lambda *_: events)
     with pytest.raises(DeviceFailure, match="interface tap2 is gone"):
         poller.wait(Poll(LONG))
+
+
+def test_an_interface_that_has_gone_may_be_the_guests_own_business(
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poller = Poller(wires.interfaces, on_error=is_answered)
+    events = [(wires.interfaces[2].fd, select.EPOLLERR)]
+    monkeypatch.setattr(poller, "_at_once", lambda *_: events)
+    assert poller.wait_ready(WaitReady(-1)) == ReadySet(1 << 2, timer_fired=False)
+
+
+def test_the_timer_ends_a_wait_when_it_fires_and_not_a_millisecond_later(wires: Wires) -> None:
+    poller = Poller(wires.interfaces)
+    late = []
+    for _ in range(9):
+        at_ns = time.monotonic_ns() + 300_000
+        assert poller.set_timer(SetTimer(at_ns)) is DONE
+        assert poller.wait_ready(WaitReady(-1)) == ReadySet(0, timer_fired=True)
+        late.append(time.monotonic_ns() - at_ns)
+    assert 0 <= min(late) < MS // 2
+
+
+def test_a_timer_that_has_fired_stays_so_until_it_is_set_again(wires: Wires) -> None:
+    poller = Poller(wires.interfaces)
+    assert poller.wait_ready(WaitReady(0)) == ReadySet(0, timer_fired=False)
+    poller.set_timer(SetTimer(1))
+    for _ in range(2):
+        assert poller.wait_ready(WaitReady(-1)) == ReadySet(0, timer_fired=True)
+    for again in (SetTimer(time.monotonic_ns() + LONG), SetTimer(0)):
+        poller.set_timer(SetTimer(1))
+        poller.set_timer(again)
+        assert poller.wait_ready(WaitReady(1)) == ReadySet(0, timer_fired=False)
+
+
+def test_frames_come_before_the_timer_and_with_it(wires: Wires) -> None:
+    poller = Poller(wires.interfaces)
+    wires.far[1].send(b"frame")
+    poller.set_timer(SetTimer(time.monotonic_ns() + LONG))
+    assert poller.wait_ready(WaitReady(-1)) == ReadySet(1 << 1, timer_fired=False)
+    poller.set_timer(SetTimer(1))
+    assert poller.wait_ready(WaitReady(-1)) == ReadySet(1 << 1, timer_fired=True)
+
+
+def test_a_wait_without_an_end_is_a_sequence_of_shorter_ones(
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(_r: object, _w: object, _x: object, seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            wires.far[1].send(b"frame")
+
+    monkeypatch.setattr(poll.select, "select", sleep)
+    assert Poller(wires.interfaces).wait_ready(WaitReady(-1)) == ReadySet(2, timer_fired=False)
+    assert slept == [3600, 3600, 3600]
+
+
+def test_the_operator_ends_a_wait_without_an_end(
+    wires: Wires, stop: tuple[socket.socket, socket.socket]
+) -> None:
+    poller = Poller(wires.interfaces, stop[1].fileno())
+    stop[0].send(b"\0")
+    with pytest.raises(WaitInterrupted):
+        poller.wait_ready(WaitReady(-1))
