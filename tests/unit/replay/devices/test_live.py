@@ -118,16 +118,16 @@ def test_a_lane_gets_descriptors_of_what_has_one(make_source: MakeSource, tmp_pa
     path.write_bytes(bytes(2048))
     plain, below = BlockImage(path, 1024, read_only=True), BlockImage(path, read_only=True)
     overlay = Overlay(below)
-    source = make_source(
-        stores={1: plain, 2: overlay},
-        interfaces={3: Interface("wire", 77, 1500)},
-        console=Console(9),
-        stop_fd=None,
-    )
-    devices = source.lane_devices()
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with near, far:
+        wire = near.fileno()
+        wires = {3: Interface("wire", wire, 1500)}
+        stores = {1: plain, 2: overlay}
+        source = make_source(stores=stores, interfaces=wires, console=Console(9))
+        devices = source.lane_devices()
     assert (devices.console_fd, devices.stop_fd) == (9, None)
     assert devices.tsc_hz == NOMINAL_TSC_HZ
-    assert devices.nets == {3: 77}
+    assert devices.nets == {3: wire}
     assert devices.blocks == {1: LaneBlock(plain.fd, 2048, 1024)}
     plain.close()
     overlay.close()
