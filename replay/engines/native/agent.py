@@ -10,7 +10,6 @@ import enum
 import os
 import signal
 import socket
-import struct
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from replay.engines.native.jump_patching import (
     trampoline,
 )
 from replay.engines.native.layout import DEVICES_MAX, SHARED_BYTES, SITES_MAX
+from replay.engines.native.passing import SYS_RECVMSG, receive_descriptor, send_descriptor
 from replay.engines.native.ptrace import NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.shared import SharedMemory
@@ -60,7 +60,7 @@ _REACH_BYTES = 1 << 31
 _MAP_FIXED = 0x10
 _MAP_PRIVATE_ANONYMOUS = 0x32  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
 _SYS_READ, _SYS_WRITE, _SYS_PREAD64, _SYS_PWRITE64 = 0, 1, 17, 18
-_SYS_RECVMSG, _SYS_CLOCK_GETTIME, _SYS_PPOLL = 47, 228, 271
+_SYS_CLOCK_GETTIME, _SYS_PPOLL = 228, 271
 _EINTR = 4
 _RESTARTS = range((1 << 64) - 516, (1 << 64) - 511)  # ERESTARTSYS .. ERESTART_RESTARTBLOCK
 _STEPS_MAX = 64
@@ -161,7 +161,7 @@ class Agent:
             Rule(_SYS_PPOLL, text),
             Rule(_SYS_CLOCK_GETTIME, text),
             *((Rule(_SYS_CLOCK_GETTIME, self._vdso),) if self._clock else ()),
-            Rule(_SYS_RECVMSG, (gate, gate), {0: (number, number)}),
+            Rule(SYS_RECVMSG, (gate, gate), {0: (number, number)}),
             Rule(SYS_MMAP, (gate, gate), {0: self._sectors, 2: (0, 3)}),
         )
 
@@ -186,10 +186,9 @@ class Agent:
         child = self._child
         assert child is not None
         numbers = []
-        with socket.socket(fileno=os.dup(self._ours)) as ours:
-            for descriptor in descriptors:
-                socket.send_fds(ours, [b"d"], [descriptor])
-                numbers.append(_receive(child, FIRST_DESCRIPTOR + self._first + 2))
+        for descriptor in descriptors:
+            send_descriptor(self._ours, descriptor)
+            numbers.append(receive_descriptor(child, FIRST_DESCRIPTOR + self._first + 2))
         return numbers
 
     def add_sites(self, sites: Iterable[Site], start: int, end: int) -> None:
@@ -426,15 +425,3 @@ def _read_start(protections: Sequence[Protection]) -> int:
 def _close_all(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def _receive(child: Child, number: int) -> int:
-    """Take one descriptor from socket ``number``: recvmsg(2) with an SCM_RIGHTS message."""
-    at = child.scratch
-    vector, data, ancillary = at + 64, at + 96, at + 128
-    header = struct.pack("<QIxxxxQQQQixxxx", 0, 0, vector, 1, ancillary, 24, 0)
-    child.write(at, header.ljust(64, b"\0") + struct.pack("<QQ", data, 1))
-    child.call(_SYS_RECVMSG, number, at, 0)
-    _, _, _, descriptor = struct.unpack("<Qiii", child.read(ancillary, 20))
-    child.write(at, bytes(160))
-    return int(descriptor)
