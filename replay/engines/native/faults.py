@@ -6,6 +6,7 @@ rest follows from the instruction and the guest's memory.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,10 @@ _KERNEL = 0x80  # SI_KERNEL: not an address, but the instruction
 _FPE_INTDIV, _BUS_ADRALN, _TRAP_BRKPT = 1, 1, 1
 _U64 = (1 << 64) - 1
 _INT1 = b"\xf1"
+# Those that do nothing with their first operand but write it; Capstone does not know of all.
+_STORES = re.compile(
+    r"(?:rep )?(?:mov|stos|stmxcsr|set|fst|fnst|fist|fnsave|fxsave|fbstp|pextr|extr)"
+)
 
 
 class Faults:
@@ -70,7 +75,7 @@ class Faults:
     def access(self, gva: int, rip: int) -> Stop:
         """What became of an access to ``gva`` by the instruction at ``rip``."""
         code = self._space.fetch(rip, LONGEST_INSTRUCTION)
-        is_fetch = gva == rip or self._is_cut_short(code, rip, gva)
+        is_fetch = not code or self._is_cut_short(code, rip, gva)
         write = not is_fetch and self._writes(code, rip, gva)
         stop = self._space.stop_of(gva, write=write, fetch=is_fetch)
         if stop is None:
@@ -94,6 +99,8 @@ class Faults:
         operand = self._operand_at(instruction, gva)
         if operand is None:
             return False
+        if operand is instruction.operands[0] and _STORES.match(instruction.mnemonic):
+            return True
         reads, writes = bool(operand.access & 1), bool(operand.access & 2)
         is_locked = instruction.prefix[0] == 0xF0 or instruction.mnemonic == "xchg"
         return writes and (is_locked or not reads)
@@ -101,7 +108,8 @@ class Faults:
     def _operand_at(self, instruction: Any, gva: int) -> Any:
         import capstone
 
-        memory = [o for o in instruction.operands if o.type == capstone.x86.X86_OP_MEM]
+        operands = instruction.operands
+        memory = [o for o in operands if o.type == capstone.x86.X86_OP_MEM]
         for operand in memory:
             at = operand_address(instruction, operand.mem, self._register)
             if (gva - at) & _U64 < max(int(operand.size), 1):

@@ -9,7 +9,7 @@ anything in it that no compiler writes is data, and keeps its bytes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replay.engines.native.sensitive import classify
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, decode
@@ -29,8 +29,7 @@ _UNDECODED = ""
 _BRANCHES = ("c", "j")
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoded:
+class _Decoded(NamedTuple):
     address: int
     code: bytes
     mnemonic: str

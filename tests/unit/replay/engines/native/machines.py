@@ -9,7 +9,7 @@ from replay.engines.native.engine import NativeEngine
 from replay.engines.ram import GuestRam
 from tests.unit.replay.engines.guests import CODE, HEAP, Guest, assemble, guest, tables
 
-TEXT = (Protection(CODE, CODE + 0x40000, writable=False),)
+TEXT = (Protection(CODE, CODE + 0x1000, writable=False),)
 """With this, the guest's code is swept and runs freely; without, it is stepped through."""
 
 USER_REGISTERS = {

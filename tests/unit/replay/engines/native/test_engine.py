@@ -164,6 +164,11 @@ def test_writing_to_protected_text() -> None:
         assert g.run() == TranslationFault(CODE + 5, CODE)
 
 
+def test_an_instruction_that_writes_to_itself() -> None:
+    with native("lea rax, [rip]; mov [rax], eax; hlt") as g:
+        assert g.run() == TranslationFault(CODE + 7, CODE + 7)
+
+
 def test_code_made_at_run_time_is_trapped_too() -> None:
     made = "0x310f"  # rdtsc
     with native(

@@ -1,0 +1,57 @@
+"""Registers and signals of a traced process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from replay.engines.errors import EngineFailure
+from replay.engines.native.child import Child
+from replay.engines.native.ptrace import FLOATING_BYTES, INDEX, RAX, Tracee
+
+
+@pytest.fixture
+def tracee() -> Iterator[Tracee]:
+    child = Child([])
+    yield child.tracee
+    child.close()
+
+
+def test_registers_are_stored_and_fetched(tracee: Tracee) -> None:
+    words = tracee.fetch()
+    words[RAX], words[INDEX["r15"]] = 1 << 63 | 5, 7
+    tracee.store()
+    words[RAX] = 0
+    assert (tracee.fetch()[RAX], words[INDEX["r15"]]) == (1 << 63 | 5, 7)
+
+
+def test_floating_point_state(tracee: Tracee) -> None:
+    image = bytearray(tracee.floating())
+    assert len(image) == FLOATING_BYTES
+    image[160:176] = range(16)
+    tracee.set_floating(bytes(image))
+    assert tracee.floating()[160:176] == bytes(range(16))
+
+
+def test_debug_registers(tracee: Tracee) -> None:
+    tracee.set_debug_register(0, 0x1234000)
+    assert tracee.debug_register(0) == 0x1234000
+    with pytest.raises(OSError, match="22"):
+        tracee.set_debug_register(0, 1 << 63)
+
+
+def test_only_its_own_thread_may_ask(tracee: Tracee) -> None:
+    failures: list[EngineFailure] = []
+
+    def ask() -> None:
+        try:
+            tracee.fetch()
+        except EngineFailure as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert "thread" in str(failures[0])
