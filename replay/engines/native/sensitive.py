@@ -94,6 +94,7 @@ def _undecoded(code: bytes, address: int) -> Site | None:
 
 
 def classify(code: bytes, address: int, mnemonic: str, operands: str) -> Site | None:
+    """The site that a decoded instruction is, if it is one."""
     if mnemonic in _MOVES:
         if not operands or not _is_selector_move(mnemonic, operands):
             return None

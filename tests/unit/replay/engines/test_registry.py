@@ -27,6 +27,12 @@ def test_an_unknown_engine_names_the_known_ones() -> None:
 @pytest.mark.parametrize("name", ENGINE_NAMES)
 def test_factories_make_engines(name: str) -> None:
     engine = engine_factory(name)()
+    assert callable(engine.run)
+    engine.close()
+
+
+def test_unicorn_counts_instructions() -> None:
+    engine = engine_factory("unicorn")()
     assert isinstance(engine, CountsInstructions)
     engine.close()
 
