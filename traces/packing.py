@@ -32,6 +32,8 @@ class EventUnpacker(Protocol):
 
     def tell(self) -> int: ...
 
+    def read_bytes(self, count: int) -> bytes: ...
+
 
 def new_packer() -> Callable[[object], bytes]:
     """A function that packs one value into the shortest msgpack; OverflowError beyond 64 bits."""

@@ -151,10 +151,14 @@ class EventStream:
         its payload, with the readings so far."""
         assert self._held is None
         assert 0 <= events <= self._block_end - self.index, events
-        payload = self._payload
+        before = self._unpacker.tell()
+        passed = offset - self._payload_start - before
+        assert passed >= events, (offset, events)
+        self._unpacker.read_bytes(passed)
+        # Whether tell() counts what was passed over is the library's business.
+        self._fed_bytes += self._unpacker.tell() - before - passed
+        self._payload_start = offset - self._unpacker.tell()
         self.index += events
-        self._feed(payload[offset:])
-        self._payload, self._payload_start = payload, offset
         self._decoder.restore(state)
 
     def _decode(self) -> RecordedEvent | None:

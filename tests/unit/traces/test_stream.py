@@ -11,13 +11,16 @@ from hypothesis.strategies import SearchStrategy
 
 from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK
 from monitors.calls.poll import Poll
+from traces.arrays import unpack_events
 from traces.blocks import BlockFile
-from traces.codec import describe
+from traces.codec import EventDecoder, describe
 from traces.errors import BadEvent, Corrupt, DamagedTrace
 from traces.framing import BlockEncoder
 from traces.layout import find_layout
 from traces.limits import BLOCK_BYTES
+from traces.migrate import Step
 from traces.reader import open_trace
+from traces.stream import EventStream
 from traces.summary import Outcome, Summary
 from traces.writer import TraceWriter
 
@@ -84,6 +87,72 @@ def test_start_anywhere_is_the_run_from_there(
         assert [event.index for event in every] == list(range(len(run)))
         for start in range(len(run) + 2):
             assert list(trace.events(start)) == every[start:]
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_somebody_else_may_take_part_of_a_block(
+    crossings: SearchStrategy, data: st.DataObject, tmp_path_factory, make_header: Callable
+) -> None:
+    run = data.draw(st.lists(st.tuples(crossings, st.booleans()), max_size=20))
+    path = tmp_path_factory.mktemp("raw") / "a.mp"
+    with TraceWriter(path, make_header(), None, flush_interval_s=None, clock=float) as writer:
+        for crossing, cut in run:
+            writer.append(*crossing)
+            if cut:
+                writer.flush()
+    with open_trace(path) as trace:
+        stream = trace.stream(data.draw(st.integers(0, len(run))))
+        while not stream.at_end:
+            (call, result), _ = run[stream.index]
+            if data.draw(st.booleans()):
+                assert stream.match(call) == result
+            else:
+                _take_raw(stream, data.draw(st.integers(0, 5)), run)
+        assert stream.raw() is None
+
+
+def _take_raw(stream: EventStream, wanted: int, run: list) -> None:
+    """What a lane does: take at most so many events from the bytes."""
+    block = stream.raw()
+    if block is None:
+        assert stream.next() is not None
+        return
+    start, decoder, unpacker = stream.index, EventDecoder(), msgpack.Unpacker()
+    decoder.restore(block.state)
+    unpacker.feed(block.payload[block.offset :])
+    taken = min(wanted, block.count)
+    for index in range(start, start + taken):
+        (call, result), _ = run[index]
+        assert decoder.match(unpacker.unpack(), call) == result
+    stream.jump(taken, block.offset + unpacker.tell(), decoder.state())
+    assert stream.index == start + taken
+
+
+def test_an_event_that_was_looked_at_is_not_given_as_bytes(make_trace: MakeTrace) -> None:
+    with open_trace(make_trace()) as trace:
+        stream = trace.stream()
+        stream.peek()
+        assert stream.raw() is None
+        stream.next()
+        assert stream.raw().offset > 0
+
+
+def test_bytes_left_over_behind_a_jump_are_told(make_trace: MakeTrace, run: tuple) -> None:
+    with open_trace(make_trace()) as trace:
+        stream = trace.stream()
+        block = stream.raw()
+        stream.jump(block.count, len(block.payload) - 1, block.state)
+        with pytest.raises(BadEvent):
+            stream.match(run[block.count][0])
+
+
+def test_blocks_of_an_older_version_are_given_migrated(make_trace: MakeTrace) -> None:
+    step = Step(dict, dict, lambda arrays: ([*array, 7] for array in arrays))
+    with open_trace(make_trace()) as trace:
+        old = list(unpack_events(trace.stream().raw().payload))
+        block = EventStream(trace.file, trace.layout, 0, (step,)).raw()
+    assert list(unpack_events(block.payload)) == [[*array, 7] for array in old]
 
 
 def damaged(path: Path, payload: bytes, count: int) -> Path:

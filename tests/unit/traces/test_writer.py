@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from monitors.calls.block import BlockData, BlockRead
 from monitors.calls.clock import MONOTONIC_CLOCK, ClockReading
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE
+from traces.codec import EventEncoder
 from traces.errors import TraceExists, TraceWriteError
 from traces.events import StateDigest
 from traces.header import Header
@@ -56,6 +58,48 @@ def test_equal_runs_give_equal_bytes_and_come_back(
         assert [event.result for event in trace.events()] == [r for (_, r), _ in run]
         stream = trace.stream()
         assert [stream.match(call) for (call, _), _ in run] == [r for (_, r), _ in run]
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_finished_blocks_come_in_order_with_the_rest(
+    crossings: SearchStrategy, make_header: MakeHeader, data: st.DataObject, tmp_path_factory
+) -> None:
+    parts = data.draw(
+        st.lists(st.tuples(st.lists(crossings, min_size=1, max_size=6), st.booleans()), max_size=6)
+    )
+    path = tmp_path_factory.mktemp("blocks") / "a.mp"
+    with silent(path, make_header()) as writer:
+        for part, finished in parts:
+            if finished:
+                encode = EventEncoder().encode
+                payload = b"".join(encode(*crossing) for crossing in part)
+                writer.append_block(payload, len(part))
+            else:
+                for crossing in part:
+                    writer.append(*crossing)
+            writer.digest(writer.event_count - 1, b"registers")
+        writer.finish(HALTED)
+    run = [crossing for part, _ in parts for crossing in part]
+    with open_trace(path) as trace:
+        assert trace.summary.events == trace.event_count == len(run)
+        assert [event.result for event in trace.events()] == [result for _, result in run]
+        ends = list(accumulate(len(part) for part, _ in parts))
+        assert [digest.event for digest in trace.digests()] == [end - 1 for end in ends]
+
+
+def test_a_finished_block_is_on_disk_at_once(tmp_path: Path, make_header: MakeHeader) -> None:
+    data = EventEncoder().encode(MONOTONIC_CLOCK, ClockReading(5))
+    with silent(tmp_path / "a.mp", make_header()) as writer:
+        writer.append(MONOTONIC_CLOCK, ClockReading(4))
+        writer.append_block(data, 1)
+        with open_trace(tmp_path / "a.mp") as trace:
+            assert [event.result.ns for event in trace.events()] == [4, 5]
+        for payload, count in ((data, 0), (b"", 1), (bytes(BLOCK_BYTES + 1), 2)):
+            with pytest.raises(AssertionError):
+                writer.append_block(payload, count)
+    with pytest.raises(TraceWriteError):
+        writer.append_block(data, 1)
 
 
 def test_header_and_guest_are_stored_before_the_first_event(
