@@ -25,13 +25,12 @@ from monitors.ports import (
     SystemCall,
     TargetReached,
     TranslationFault,
-    Trap,
     TrapKind,
     TripleFault,
     UnbackedAccess,
     UserFault,
 )
-from replay.engines.errors import EngineFailure, NotReproducible
+from replay.engines.errors import EngineFailure
 from replay.engines.ram import GuestRam
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 from replay.engines.unicorn import registers
@@ -41,6 +40,7 @@ from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.operands import misses_stack
+from replay.engines.unicorn.site_exits import TIME_TRAPS, refusal, trap_of
 from replay.engines.unicorn.user_mode import UserMode, is_user_state
 from replay.engines.unicorn.user_tables import HIDDEN_GPA
 from replay.engines.unicorn.vetting import Vetting
@@ -53,7 +53,6 @@ _U32_MAX = (1 << 32) - 1
 _U64_MAX = (1 << 64) - 1
 
 _NONE, _SITE, _VET = (reason.value for reason in (Reason.NONE, Reason.SITE, Reason.VET))
-_TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 
 
 class UnicornEngine:
@@ -279,6 +278,9 @@ class UnicornEngine:
 
     def _at_site(self, site: Site) -> Exit | None:
         """The exit at a site; the guest goes on behind it."""
+        if self._user is not None and site.kind is SiteKind.INVALID:
+            # At level 3 Unicorn ends privileged instructions before their operands, and the block.
+            site = self._vetting.look(site.address) or site
         outcome = None if self._user is None else self._user.judge(site)
         if isinstance(outcome, Raised):
             return self._deliver(outcome)
@@ -293,7 +295,7 @@ class UnicornEngine:
             case SiteKind.INVALID:
                 return self._deliver(Raised(_UD))
             case SiteKind.REFUSE:
-                raise _refusal(site)
+                raise refusal(site)
             case SiteKind.RDMSR:
                 return self._read_msr(site)
             case SiteKind.PAUSE:
@@ -310,7 +312,7 @@ class UnicornEngine:
                 return PortRead(self._port(site), site.size)
             case SiteKind.HLT:
                 return Hlt(site.address)
-        return self._trap(site)
+        return trap_of(site, self._instance.get)
 
     def _judge(self, site: Site) -> Exit | None:
         raised = self._control.judge(site)
@@ -330,7 +332,7 @@ class UnicornEngine:
     def _read_msr(self, site: Site) -> Exit | None:
         if self._instance.get("rcx") & _U32_MAX == _IA32_TSC:
             self._pc = _behind(site)
-            return _TIME_TRAPS[TrapKind.RDTSC]
+            return TIME_TRAPS[TrapKind.RDTSC]
         value = self._control.read_msr()
         if isinstance(value, Raised):
             return self._deliver(value)
@@ -345,21 +347,6 @@ class UnicornEngine:
 
     def _port(self, site: Site) -> int:
         return site.port if site.port is not None else self._state.rdx & 0xFFFF
-
-    def _trap(self, site: Site) -> Trap:
-        assert site.trap is not None
-        if site.trap is TrapKind.CPUID:
-            leaf, subleaf = (self._instance.get(name) & _U32_MAX for name in ("rax", "rcx"))
-            return Trap(site.trap, leaf=leaf, subleaf=subleaf)
-        if site.trap in (TrapKind.RDTSC, TrapKind.RDTSCP):
-            return _TIME_TRAPS[site.trap]
-        return Trap(
-            site.trap,
-            register=site.register,
-            bits=site.bits,
-            previous=self._instance.get(site.register),
-            rflags=self._instance.get("rflags"),
-        )
 
     def _withdraw_passes(self) -> None:
         state = self._state
@@ -396,11 +383,3 @@ class UnicornEngine:
 
 def _behind(site: Site) -> int:
     return (site.address + site.length) & _U64_MAX
-
-
-def _refusal(site: Site) -> NotReproducible:
-    why = "Unicorn computes AVX, AVX-512 and BMI (VEX) instructions wrongly"
-    remedy = "build the guest without them (for example -march=x86-64-v2)"
-    if site.text.startswith("rdpmc"):
-        why, remedy = "performance counters differ from run to run", "build the guest without it"
-    return NotReproducible(site.address, site.text, why, remedy)

@@ -1,9 +1,9 @@
 """A guest in user mode: privilege level 3 under page tables and a GDT that it cannot see.
 
 Both lie in physical memory far above the guest's, and map exactly what the protections allow; so
-rights, page faults and privileged instructions are Unicorn's own. What else a process on Linux
-might or might not do is a general protection fault here: sgdt, sidt, sldt, str and smsw (as on a
-processor with UMIP), rdpmc, and leaving 64-bit mode (the GDT has no 32-bit code segment).
+rights, page faults and privileged instructions are Unicorn's own. The guest cannot leave 64-bit
+mode (the GDT has no 32-bit code segment), cannot read performance counters, and reads by sgdt,
+sidt, sldt, str and smsw what Linux makes up on processors with UMIP, but for the GDT's limit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ _GDT = struct.pack(
 _IRETQ = b"\x48\xcf"
 _FRAME_OFFSET = 0x100
 _KERNEL_STATE = {
-    **dict.fromkeys(("idtr_base", "idtr_limit", "tr", "tr_base", "tr_limit", "ldtr", "cr2"), 0),
+    **dict.fromkeys(("idtr_limit", "tr_base", "tr_limit", "ldtr", "cr2"), 0),
+    "idtr_base": 0xFFFF_FFFF_FFFF_0000,
+    "tr": 0x40,
     "cs": 0x10,
     "ss": 0x18,
     "gdtr_base": GDT_GPA,
@@ -63,12 +65,7 @@ _SHOWN_AS_LOADED = frozenset(
     )
 )
 _PRIVILEGED_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.RDMSR))
-_PRIVILEGED = frozenset(
-    (
-        *("mov", "wrmsr", "sysret", "sysretq", "sysexit", "sysexitq", "rdpmc"),
-        *("sgdt", "sidt", "sldt", "str", "smsw"),
-    )
-)
+_PRIVILEGED = frozenset(("mov", "wrmsr", "sysret", "sysretq", "sysexit", "sysexitq", "rdpmc"))
 _NO_SUCH_REGISTER = re.compile(r"mov cr(?!(?:0|2|3|4|8),)")
 _ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 
@@ -102,8 +99,10 @@ class UserMode:
         uc.reg_write(registers.GDTR_ID, (0, GDT_GVA, len(_GDT) - 1, 0))
         uc.mem_write(GDT_GPA + (STUB_GVA - GDT_GVA) + _FRAME_OFFSET, struct.pack("<5Q", *frame))
         forget_exception()
-        state.reason = Reason.NONE
-        self._instance.start(STUB_GVA)
+        state.reason = Reason.VET
+        while state.reason == Reason.VET:  # the stub's block, as any other that is new
+            state.reason = Reason.NONE
+            self._instance.start(STUB_GVA)
         if (state.reason, state.detail, state.rip) != (Reason.EXCEPTION, _PF, STUB_GVA):
             raise EngineFailure(f"Unicorn did not enter user mode: it stands at {state.rip:#x}")
         forget_exception()

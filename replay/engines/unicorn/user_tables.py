@@ -15,10 +15,12 @@ from replay.engines.ram import PAGE_BYTES
 
 HIDDEN_GPA = 1 << 39
 GDT_GPA = HIDDEN_GPA + 5 * PAGE_BYTES
-GDT_GVA = 0xFFFF_8000_0000_0000
+GDT_GVA = 0xFFFF_FFFF_FFFE_0000
+"""Where Linux tells processes that it is (arch/x86/kernel/umip.c)."""
 STUB_GVA = GDT_GVA + PAGE_BYTES
 
-STUB_ENTRY_GPA = HIDDEN_GPA + 4 * PAGE_BYTES + 8
+_GDT_ENTRY = GDT_GVA >> 12 & 511
+STUB_ENTRY_GPA = HIDDEN_GPA + 4 * PAGE_BYTES + (_GDT_ENTRY + 1) * 8
 """The page table's entry for the stub, eight bytes to be zeroed when it has done its work."""
 
 _STUB_GPA = GDT_GPA + PAGE_BYTES
@@ -46,13 +48,13 @@ def hidden_pages(size: int, protections: Sequence[Protection], gdt: bytes, stub:
     ]
     first = _gpa(_DIRECTORIES)
     pages = [
-        {0: _gpa(1) | _TABLE, 256: _gpa(2) | _TABLE},
+        {0: _gpa(1) | _TABLE, 511: _gpa(2) | _TABLE},
         {n: first + n * PAGE_BYTES | _TABLE for n in range(directories)},
-        {0: _gpa(3) | _TABLE},
-        {0: _gpa(_WINDOW_TABLE) | _TABLE},
+        {511: _gpa(3) | _TABLE},
+        {511: _gpa(_WINDOW_TABLE) | _TABLE},
         {
-            0: GDT_GPA | _PRESENT | _TOUCHED | _NO_EXECUTE,
-            1: _STUB_GPA | _PRESENT | _WRITABLE | _TOUCHED,
+            _GDT_ENTRY: GDT_GPA | _PRESENT | _TOUCHED | _NO_EXECUTE,
+            _GDT_ENTRY + 1: _STUB_GPA | _PRESENT | _WRITABLE | _TOUCHED,
         },
     ]
     fixed = b"".join(_page(page) for page in pages)
