@@ -200,7 +200,8 @@ class Protection:
     """Host rights over ``[start, end)``, page-aligned; memory not named is read/write/execute.
 
     Where the guest has page tables of its own, these say what it can read and execute, and
-    ``readable`` and ``executable`` are always true here.
+    ``readable`` and ``executable`` are always true here. ``code``: whether the image says that
+    there are instructions, so that an engine may look for some and patch them out of sight.
     """
 
     start: int
@@ -208,6 +209,7 @@ class Protection:
     writable: bool
     readable: bool = True
     executable: bool = True
+    code: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def _check_attached(request: BootRequest) -> None:
 def _protections(image: GuestImage) -> Sequence[Protection]:
     """What the host refuses to write; the rest is a matter of the guest's page tables."""
     read_only = (p for p in image.protections if not p.writable)
-    return tuple(Protection(p.start, p.end, writable=False) for p in read_only)
+    return tuple(Protection(p.start, p.end, writable=False, code=p.executable) for p in read_only)
 
 
 def _page_tables(mem_size: int) -> Sequence[Segment]:

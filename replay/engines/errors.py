@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EngineError(Exception):
     """Root of this package's errors."""
@@ -30,5 +32,34 @@ class NotReproducible(EngineError):
         super().__init__(f"the guest executes `{instruction}` at {rip:#x}: {why}; {remedy}")
 
 
+class CannotGoOn(EngineError):
+    """The host's processor or kernel cannot execute the guest's next instruction; its state is
+    whole, and an engine of another kind can go on from it."""
+
+    def __init__(self, engine: str, rip: int, why: str) -> None:
+        self.engine = engine
+        self.rip = rip
+        self.why = why
+        super().__init__(f"engine {engine} cannot go on at {rip:#x}: {why}; --engine unicorn can")
+
+
 class EngineFailure(EngineError):
     """The engine itself failed in a way that no guest should be able to cause."""
+
+
+class NoDebugRegister(EngineError):
+    """More is to be watched than the processor has debug registers for.
+
+    ``watchpoints`` counts those of memory; ``breakpoints`` are addresses that need one each.
+    """
+
+    def __init__(self, registers: int, watchpoints: int, breakpoints: Sequence[int]) -> None:
+        self.registers = registers
+        self.watchpoints = watchpoints
+        self.breakpoints = tuple(breakpoints)
+        places = ", ".join(f"{at:#x}" for at in breakpoints)
+        at = f" and the breakpoints at {places}, where no instruction begins" if places else ""
+        super().__init__(
+            f"the processor has {registers} debug registers, too few for {watchpoints} "
+            f"watchpoint(s){at}; remove some of them"
+        )

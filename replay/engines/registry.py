@@ -11,6 +11,7 @@ from replay.engines.ports import Engine
 _FACTORIES = {
     "unicorn": ("replay.engines.unicorn.engine", "UnicornEngine"),
     "native": ("replay.engines.native.engine", "NativeEngine"),
+    "kvm": ("replay.engines.kvm.engine", "KvmEngine"),
 }
 
 ENGINE_NAMES = tuple(_FACTORIES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from replay.engines.errors import EngineUnavailable
+from replay.engines.errors import CannotGoOn, EngineUnavailable
 from replay.engines.ports import CountsInstructions, Engine
 from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.machine import Machine
@@ -26,6 +26,18 @@ def hand_over(machine: Machine, factory: EngineFactory) -> None:
     before = machine.engine
     machine.use(_engine_in_state(machine, factory))
     before.close()
+
+
+def carry_on(machine: Machine, stuck: CannotGoOn, event: int) -> None:
+    """Hand over to the engine that runs everything, before event number ``event``; the machine
+    takes a note of it. Raises ``stuck`` where that engine is at work already."""
+    if stuck.engine == COUNTING_ENGINE:
+        raise stuck
+    hand_over(machine, engine_factory(COUNTING_ENGINE))
+    machine.notes.append(
+        f"engine {COUNTING_ENGINE} instead of {stuck.engine} from {stuck.rip:#x} before "
+        f"event {event} on: {stuck.why}"
+    )
 
 
 def begin_detour(machine: Machine, factory: EngineFactory) -> None:

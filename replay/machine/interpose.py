@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from monitors.calls import Call, Result
 from monitors.calls.lifecycle import Halt, Misuse
 from monitors.ports import Answered, Exit, Interrupted, TargetReached
+from replay.engines.errors import CannotGoOn
 from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
-from replay.machine.handover import counting_engine, end_detour
+from replay.machine.handover import carry_on, counting_engine, end_detour
 from replay.machine.machine import Machine
 from replay.machine.ports import Lane, Observer, Source, SparseObserver
 
@@ -50,8 +51,15 @@ class Interposer:
     def run(self, until_event: int | None = None) -> Ending:
         """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done.
 
-        Where as many are done already, nothing runs.
+        Where as many are done already, nothing runs. An engine that cannot go on is replaced.
         """
+        while True:
+            try:
+                return self._run(until_event)
+            except CannotGoOn as stuck:
+                carry_on(self.machine, stuck, self.events)
+
+    def _run(self, until_event: int | None) -> Ending:
         machine = self.machine
         end_detour(machine)
         decode, encode = machine.monitor.decode, machine.monitor.encode

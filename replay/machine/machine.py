@@ -14,6 +14,7 @@ class Machine:
     """A booted guest. Close it to give its memory back.
 
     ``engine`` is the one at work; ``resting`` one that waits for it to come to a position.
+    ``notes`` say in words what else a reader of its trace ought to know of the run.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Machine:
         engine.map(self.ram, self.protections)
         engine.set_registers(boot.registers)
         self.resting: Engine | None = None
+        self.notes: list[str] = []
         self.use(engine)
 
     def use(self, engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -81,9 +81,9 @@ def record(
             ending, failure = _run(interposer)
         if isinstance(ending, Halted | Misused):
             cadence.take(interposer.events - 1)
-        loss = recording.loss or _finish(
-            writer, _summary(ending, failure, recording.console_bytes), pace.on_loss
-        )
+        summary = _summary(ending, failure, recording.console_bytes)
+        detail = "; ".join([summary.detail] * bool(summary.detail) + machine.notes)
+        loss = recording.loss or _finish(writer, replace(summary, detail=detail), pace.on_loss)
     return Recorded(ending, failure, interposer.events, loss)
 
 

@@ -1,0 +1,439 @@
+"""The KVM engine: the guest runs on the host's processor, in a virtual machine of the kernel.
+
+KVM leaves the guest for port I/O by itself. In code that the host protects against writing, what is
+not deterministic has been replaced by port writes (``text``); what a guest writes at run time runs
+as it is. Where the kernel cannot go on, ``CannotGoOn`` says so and the state is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from monitors.ports import (
+    Exit,
+    Hlt,
+    Interrupted,
+    PortRead,
+    PortWrite,
+    Protection,
+    Registers,
+    TargetReached,
+    TranslationFault,
+    Trap,
+    TrapKind,
+    TripleFault,
+    UnbackedAccess,
+)
+from replay.engines.errors import CannotGoOn, NotReproducible
+from replay.engines.kvm import api, msrs
+from replay.engines.kvm.api import ExitReason
+from replay.engines.kvm.debugging import SLOTS_MAX, GuestDebug
+from replay.engines.kvm.interruption import Interruption
+from replay.engines.kvm.memory import SlotMemory
+from replay.engines.kvm.mmio import writer_before
+from replay.engines.kvm.processor import RAX_AT, RIP_AT, Processor
+from replay.engines.kvm.text import PORTS, Sites
+from replay.engines.kvm.vcpu import VirtualProcessor
+from replay.engines.kvm.vm import Slot, VirtualMachine
+from replay.engines.paging import PageFault, translate
+from replay.engines.ports import Snapshot, Watchpoint
+from replay.engines.ram import PAGE_BYTES, GuestRam
+from replay.engines.sites import Site, SiteKind
+
+_UD, _DF = 6, 8
+_FLAG_TF = 0x100
+_STATE = frozenset(("cs", "cr0", "cr3", "efer", "gdtr_base"))
+_DIRECT = frozenset(api.GENERAL) - {"rip"}
+_U32_MAX = (1 << 32) - 1
+_REASON = struct.Struct("<I")
+_QUAD = struct.Struct("<Q")
+_TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
+_PUSH_FLAGS = (b"\x9c", b"\x66\x9c", b"\x48\x9c")
+_INTERNAL = {1: "the kernel's emulator does not know the instruction"}
+
+
+class Machine(Protocol):
+    """What the engine needs of a virtual machine."""
+
+    @property
+    def vcpu(self) -> VirtualProcessor: ...
+
+    def set_memory(self, slots: Sequence[Slot], flags: int = 0) -> None: ...
+
+    def dirty_pages(self) -> list[int]: ...
+
+    def close(self) -> None: ...
+
+
+class KvmEngine:
+    """One guest under KVM; see ``replay.engines.ports``: ``Engine``, ``Steps``, ``Breaks``,
+    ``Watches``, ``TracksDirtyPages`` and ``Snapshots``."""
+
+    def __init__(self, make_machine: Callable[[], Machine] = VirtualMachine) -> None:
+        self._machine = make_machine()
+        self._vcpu = self._machine.vcpu
+        self._page = self._vcpu.page
+        self._cpu = Processor(self._vcpu)
+        self._debug = GuestDebug(self._vcpu)
+        self._interruption = Interruption(self._vcpu)
+        self._sites = Sites()
+        self._memory: SlotMemory | None = None
+        self._is_incomplete = False
+        self._logs_dirty = False
+        self._written: set[int] = set()
+        self._exits: dict[int, Callable[[], Exit | None]] = {
+            ExitReason.IO: self._port_exit,
+            ExitReason.HLT: self._hlt_exit,
+            ExitReason.MMIO: self._memory_exit,
+            ExitReason.SHUTDOWN: self._shutdown,
+            ExitReason.DEBUG: self._debug_exit,
+            ExitReason.READ_MSR: self._msr_exit,
+            ExitReason.WRITE_MSR: self._msr_exit,
+            ExitReason.SET_TPR: lambda: None,
+            ExitReason.INTR: lambda: None,
+        }
+
+    def map(self, ram: GuestRam, protections: Sequence[Protection]) -> None:
+        """See ``Engine.map``."""
+        self._memory = SlotMemory(ram, protections, self._sites.patch)
+        self._machine.set_memory(self._memory.slots())
+
+    def read(self, gpa: int, size: int) -> bytes:
+        """See ``Engine.read``."""
+        return bytes(self._mapped.ram.view[gpa : gpa + size])
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """See ``Engine.write``."""
+        self._mapped.write(gpa, data)
+        if self._logs_dirty and data:
+            last = (gpa + len(data) - 1) // PAGE_BYTES
+            self._written.update(range(gpa // PAGE_BYTES, last + 1))
+
+    def registers(self) -> Registers:
+        """See ``Engine.registers``."""
+        self._complete()
+        return self._cpu.all()
+
+    def set_registers(self, values: Registers) -> None:
+        """See ``Engine.set_registers``."""
+        if not values.keys() <= _DIRECT:
+            self._complete()
+        if values.keys() >= _STATE:
+            self._mapped.reload()
+            self._cpu.load(values)
+            return
+        for name, value in values.items():
+            self._cpu.set(name, value)
+
+    def run(self) -> Exit:
+        """See ``Engine.run``."""
+        self._interruption.watch_this_thread()
+        if self._debug.is_active:
+            self._complete()
+            if self._debug.is_breakpoint(self._cpu.get("rip")):
+                exit_ = self.step()
+                if not isinstance(exit_, TargetReached):
+                    return exit_
+        self._debug.arm()
+        while True:
+            if self._interruption.requested and self._interruption.acknowledge():
+                self._complete()
+                return Interrupted()
+            exit_or_none = self._advance()
+            if exit_or_none is not None:
+                return exit_or_none
+
+    def interrupt(self) -> None:
+        """See ``Engine.interrupt``."""
+        self._interruption.request()
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._interruption.close()
+        self._machine.close()
+        if self._memory is not None:
+            self._memory.close()
+
+    # ---- abilities
+
+    def step(self) -> Exit:
+        """See ``Steps.step``. An instruction that raises an exception is not over before the
+        processor comes to an exit of another kind: it steps no more then."""
+        self._interruption.watch_this_thread()
+        self._complete()
+        before, flags = self._cpu.get("rip"), self._cpu.get("rflags")
+        hides_trap_flag = not flags & _FLAG_TF and self._pushes_flags(before)
+        while True:
+            if self._interruption.requested and self._interruption.acknowledge():
+                return Interrupted()
+            self._debug.arm_step()
+            exit_ = self._advance()
+            if hides_trap_flag and isinstance(exit_, TargetReached):
+                self._clear_pushed_trap_flag()
+            if exit_ is None and self._cpu.get("rip") == before:
+                continue
+            if exit_ is None or isinstance(exit_, TargetReached):
+                self._complete()
+                return TargetReached()
+            return exit_
+
+    def set_breakpoints(self, addresses: Collection[int]) -> None:
+        """See ``Breaks.set_breakpoints``; raises TooManyStops beyond four, watchpoints included."""
+        self._debug.set_breakpoints(addresses)
+
+    @property
+    def watches_max(self) -> int:
+        """See ``Watches.watches_max``."""
+        return SLOTS_MAX
+
+    def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
+        """See ``Watches.set_watchpoints``; watching reads means watching writes too."""
+        self._debug.set_watchpoints(watchpoints)
+
+    def dirty_pages(self) -> Sequence[int]:
+        """See ``TracksDirtyPages.dirty_pages``."""
+        memory = self._mapped
+        if not self._logs_dirty:
+            self._logs_dirty = True
+            self._machine.set_memory(memory.slots(), api.MEM_LOG_DIRTY_PAGES)
+            return [
+                page
+                for start, end in memory.ram.resident_ranges()
+                for page in range(start // PAGE_BYTES, -(-end // PAGE_BYTES))
+            ]
+        found = sorted(self._written.union(self._machine.dirty_pages()))
+        self._written.clear()
+        return found
+
+    def snapshot(self) -> Snapshot:
+        """See ``Snapshots.snapshot``."""
+        view = self._mapped.ram.view
+        pages = {}
+        for start, end in self._mapped.ram.resident_ranges():
+            for at in range(start, end, PAGE_BYTES):
+                data = bytes(view[at : at + PAGE_BYTES])
+                if any(data):
+                    pages[at // PAGE_BYTES] = data
+        return Snapshot(self.registers(), pages)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See ``Snapshots.restore``."""
+        view, empty = self._mapped.ram.view, bytes(PAGE_BYTES)
+        present = {
+            at // PAGE_BYTES
+            for start, end in self._mapped.ram.resident_ranges()
+            for at in range(start, end, PAGE_BYTES)
+        }
+        for page in present | snapshot.pages.keys():
+            at, wanted = page * PAGE_BYTES, snapshot.pages.get(page, empty)
+            if view[at : at + PAGE_BYTES] != wanted:
+                view[at : at + PAGE_BYTES] = wanted
+                self._written.add(page)
+        self.set_registers(snapshot.registers)
+
+    # ---- one entry into the guest
+
+    @property
+    def _mapped(self) -> SlotMemory:
+        assert self._memory is not None
+        return self._memory
+
+    def _advance(self) -> Exit | None:
+        """Run to the next exit; ``None`` when it was the engine's own business."""
+        interruption = self._interruption
+        interruption.inside = True
+        try:
+            self._vcpu.enter()
+        except InterruptedError:
+            interruption.swallow()
+            self._entered()
+            return None
+        except OSError as error:
+            self._entered()
+            return self._bad_memory(error)
+        finally:
+            interruption.inside = False
+        self._entered()
+        reason = _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0]
+        handler = self._exits.get(reason)
+        return handler() if handler is not None else self._give_up(reason)
+
+    def _entered(self) -> None:
+        self._cpu.left()
+        self._is_incomplete = False
+
+    def _complete(self) -> None:
+        """Let KVM finish the instruction that caused the last exit: only then RIP is behind it on
+        every host. Where the guest is stepped, that may be reported as a debug exit."""
+        if not self._is_incomplete:
+            return
+        page = self._page
+        page[api.IMMEDIATE_EXIT_AT] = 1
+        try:
+            self._vcpu.enter()
+        except InterruptedError:
+            pass
+        finally:
+            page[api.IMMEDIATE_EXIT_AT] = self._interruption.requested
+        self._entered()
+
+    # ---- exits
+
+    def _port_exit(self) -> Exit | None:
+        direction, size, port, _, data_at = api.IO.unpack_from(self._page, api.DETAIL_AT)
+        self._is_incomplete = True
+        if direction == api.IO_IN:
+            return self._port_read(port, size, data_at)
+        if port in PORTS and size == 4:
+            site = self._sites.at(port, _QUAD.unpack_from(self._page, RIP_AT)[0])
+            if site is not None:
+                return self._at_site(site)
+        value = int.from_bytes(self._page[data_at : data_at + size], "little")
+        return PortWrite(port, value, size)
+
+    def _port_read(self, port: int, size: int, data_at: int) -> PortRead:
+        """Nobody answers it: RAX stays what it was."""
+        before = self._page[RAX_AT : RAX_AT + 8]
+        self._page[data_at : data_at + size] = before[:size]
+        self._complete()
+        self._cpu.set("rax", int.from_bytes(before, "little"))
+        return PortRead(port, size)
+
+    def _at_site(self, site: Site) -> Exit | None:
+        if site.kind is SiteKind.TRAP:
+            return self._trap(site)
+        self._complete()
+        self._cpu.set("rip", site.address)
+        if site.kind is SiteKind.INVALID:
+            self._cpu.inject(_UD)
+            return None
+        raise _refusal(site)
+
+    def _trap(self, site: Site) -> Trap:
+        assert site.trap is not None
+        if site.trap in _TIME_TRAPS:
+            return _TIME_TRAPS[site.trap]
+        get = self._cpu.get
+        if site.trap is TrapKind.CPUID:
+            return Trap(site.trap, leaf=get("rax") & _U32_MAX, subleaf=get("rcx") & _U32_MAX)
+        return Trap(
+            site.trap,
+            register=site.register,
+            bits=site.bits,
+            previous=get(site.register),
+            rflags=get("rflags"),
+        )
+
+    def _hlt_exit(self) -> Hlt:
+        return Hlt(self._cpu.get("rip") - 1)
+
+    def _memory_exit(self) -> TranslationFault | UnbackedAccess:
+        gpa, _, _, is_write = api.MMIO.unpack_from(self._page, api.DETAIL_AT)
+        rip = self._cpu.get("rip")
+        if is_write:
+            rip = writer_before(rip, gpa, self._fetch, self._cpu.get, self._place)
+            self._cpu.set("rip", rip)
+        if is_write and self._mapped.is_guarded(gpa):
+            return TranslationFault(rip, gpa)
+        return UnbackedAccess(rip, gpa)
+
+    def _bad_memory(self, error: OSError) -> TranslationFault:
+        """KVM_RUN itself failed, with the guest at the instruction: the host keeps it from a page.
+        Newer kernels say from which."""
+        rip = self._cpu.get("rip")
+        if error.errno != errno.EFAULT:
+            raise CannotGoOn("kvm", rip, f"KVM_RUN: {error.strerror}") from error
+        if _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0] == ExitReason.MEMORY_FAULT:
+            _, gpa, _ = api.MEMORY_FAULT.unpack_from(self._page, api.DETAIL_AT)
+            if self._mapped.is_guarded(gpa):
+                return TranslationFault(rip, gpa)
+        raise CannotGoOn("kvm", rip, "the host keeps it from a page") from error
+
+    def _shutdown(self) -> TripleFault:
+        rip = self._cpu.get("rip")
+        if not self._cpu.is_sane():
+            return TripleFault(rip, _DF)
+        raise CannotGoOn("kvm", rip, "a triple fault, of which KVM does not say the first")
+
+    def _debug_exit(self) -> Exit:
+        _, pc, dr6, _ = api.DEBUG.unpack_from(self._page, api.DETAIL_AT)
+        return self._debug.found(pc, dr6) or TargetReached()
+
+    def _msr_exit(self) -> Exit | None:
+        _, _, number, data = api.MSR.unpack_from(self._page, api.DETAIL_AT)
+        is_read = _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0] == ExitReason.READ_MSR
+        outcome = msrs.outcome(number, None if is_read else data)
+        self._is_incomplete = True
+        match outcome:
+            case msrs.Refused():
+                raise self._clock_refusal(number)
+            case msrs.Denied():
+                self._answer_msr(1, data)
+                return None
+            case msrs.ReadsAs(value):
+                self._answer_msr(0, value)
+                return None
+        self._answer_msr(0, 0)
+        self._complete()
+        return _TIME_TRAPS[TrapKind.RDTSC]
+
+    def _answer_msr(self, error: int, data: int) -> None:
+        self._page[api.DETAIL_AT] = error
+        _QUAD.pack_into(self._page, api.DETAIL_AT + api.MSR.size - 8, data)
+
+    def _clock_refusal(self, number: int) -> NotReproducible:
+        return NotReproducible(
+            self._cpu.get("rip"),
+            f"wrmsr {number:#x}",
+            "the cycle counter belongs to the recording",
+            "leave it as it is",
+        )
+
+    def _give_up(self, reason: int) -> Exit:
+        rip = self._cpu.get("rip")
+        detail = _REASON.unpack_from(self._page, api.DETAIL_AT)[0]
+        why = f"exit {reason} of KVM, {detail:#x}"
+        if reason == ExitReason.INTERNAL_ERROR:
+            why = _INTERNAL.get(detail, f"internal error {detail} of KVM")
+        raise CannotGoOn("kvm", rip, why)
+
+    # ---- what the guest sees at an address
+
+    def _place(self, gva: int) -> int | None:
+        place = translate(self._peek, self._cpu.get("cr3"), gva)
+        return None if isinstance(place, PageFault) else place
+
+    def _peek(self, gpa: int, size: int) -> bytes | None:
+        ram = self._mapped.ram
+        return bytes(ram.view[gpa : gpa + size]) if gpa + size <= ram.size else None
+
+    def _fetch(self, gva: int, size: int) -> bytes:
+        found = b""
+        while size > 0:
+            length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
+            place = self._place(gva)
+            data = None if place is None else self._peek(place, length)
+            if data is None:
+                break
+            found, gva, size = found + data, gva + length, size - length
+        return found
+
+    def _pushes_flags(self, rip: int) -> bool:
+        return self._fetch(rip, 2).startswith(_PUSH_FLAGS)
+
+    def _clear_pushed_trap_flag(self) -> None:
+        """PUSHF shows the flag by which the processor steps."""
+        place = self._place(self._cpu.get("rsp") + 1)
+        if place is not None and place < self._mapped.ram.size:
+            self.write(place, bytes((self._mapped.ram.view[place] & ~(_FLAG_TF >> 8),)))
+
+
+def _refusal(site: Site) -> NotReproducible:
+    why = "AVX, AVX-512 and BMI (VEX) instructions are not the same on every engine"
+    remedy = "build the guest without them (for example -march=x86-64-v2)"
+    if site.text.startswith("rdpmc"):
+        why, remedy = "performance counters differ from run to run", "build the guest without it"
+    return NotReproducible(site.address, site.text, why, remedy)
