@@ -57,10 +57,12 @@ class MachineInfo:
 
 @dataclass(frozen=True, slots=True)
 class BootInfo:
-    """What the operator gave the guest: its command line without the NUL, and its devices."""
+    """What the operator gave the guest: its command line without the NUL, its devices, and leave to
+    execute its heap and stack where the target withholds that."""
 
     command_line: bytes = b""
     devices: tuple[Attachment, ...] = ()
+    executable_heap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def header_to_map(header: Header) -> dict[str, object]:
         "boot": {
             "command_line": boot.command_line,
             "devices": [_device_to_map(device) for device in boot.devices],
+            **({"executable_heap": True} if boot.executable_heap else {}),
         },
         "recorded_at_ns": header.recorded_at_ns,
         "host": header.host,
@@ -150,6 +153,7 @@ def _boot_from(view: MapView) -> BootInfo:
     return BootInfo(
         command_line=view.data("command_line", 0, COMMAND_LINE_BYTES_MAX),
         devices=tuple(_device_from(device) for device in devices),
+        executable_heap=view.optional_flag("executable_heap"),
     )
 
 

@@ -45,6 +45,10 @@ class MapView:
             raise self._bad(key, "is not true or false")
         return value
 
+    def optional_flag(self, key: str) -> bool:
+        """A boolean that is false where the key is missing."""
+        return key in self.values and self.flag(key)
+
     def text(self, key: str, chars_max: int) -> str:
         """The text ``key`` of at most ``chars_max`` characters."""
         value = self._get(key)

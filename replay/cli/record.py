@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from replay.cli.exit_codes import RecordStatus
 from replay.cli.messages import counted, say, size_text
 from replay.cli.record_options import BadCommandLine, RecordOptions, parse_command_line, usage
+from replay.cli.tenders import HVT, tender_of
 
 if TYPE_CHECKING:
     from monitors.ports import GuestImage, Monitor
@@ -78,7 +80,7 @@ def _record(options: RecordOptions) -> int:
         return recording.run()
     except KeyboardInterrupt:
         say(_PROGRAM, f"stopped at once; {recording.remains()}")
-        return RecordStatus.REFUSED
+        return recording.tender.status_of_signal(signal.SIGINT)
     except (MonitorError, DeviceFailure) as error:
         say(_PROGRAM, str(error))
         return RecordStatus.REFUSED
@@ -96,6 +98,7 @@ class _Recording:
     def __init__(self, options: RecordOptions) -> None:
         self._options = options
         self._begun: Path | None = None
+        self.tender = HVT
 
     def remains(self) -> str:
         """What there is of a trace when everything is dropped at once."""
@@ -110,10 +113,25 @@ class _Recording:
 
         guest, name, image = _read_guest(Path(self._options.guest))
         attached = attach(image.manifest, self._options.devices)
+        self.tender = tender_of(image.target)
+        self._check_tender(image.target)
         if self._options.core_folder is not None:
             check_core_folder(self._options.core_folder)
         plan = self._plan(guest, name, image, attached)
         return self._run(plan, image, attached)
+
+    def _check_tender(self, target: str) -> None:
+        """Refuse what the target's tender has not, and warn of what it warns of."""
+        from monitors.errors import GuestRefused
+
+        for is_given, has, option in (
+            (self._options.core_folder is not None, self.tender.dumps_core, "--dumpcore"),
+            (self._options.executable_heap, self.tender.executes_heap, "--x-exec-heap"),
+        ):
+            if is_given and not has:
+                raise GuestRefused(f"{option} is not for guests of target {target}")
+        if self._options.executable_heap:
+            say(_PROGRAM, "warning: the guest may execute its heap and stack")
 
     def _plan(self, guest: bytes, name: str, image: GuestImage, attached: Attached) -> MachinePlan:
         from monitors.registry import monitor_for
@@ -130,6 +148,7 @@ class _Recording:
             cpu=virtual_cpu(self._options.cpu),
             command_line=b" ".join(map(os.fsencode, self._options.guest_arguments)),
             attachments=attached.attachments,
+            executable_heap=self._options.executable_heap,
         )
 
     def _memory_size(self, monitor: Monitor) -> int:
@@ -242,8 +261,10 @@ class _Recording:
                 return halted.process_status
             case Misused() as misused:
                 say(_PROGRAM, f"guest: {misused.detail}")
+                return misused.process_status
             case Stopped():
                 say(_PROGRAM, stopper.reason)
+                return self.tender.status_of_signal(stopper.signal_number)
             case _:
                 say(_PROGRAM, str(recorded.failure))
                 if isinstance(recorded.failure, NotReproducible):

@@ -19,6 +19,7 @@ from replay.cli.device_options import (
     device_options,
     is_device_option,
 )
+from replay.engines.registry import ENGINE_NAMES
 from replay.version import VERSION
 
 _PROGRAM = "solo5-record"
@@ -38,8 +39,10 @@ examples:
       run it again, exactly
 
 exit status: the guest's own; 1 when the guest, an option or a device is refused; 125 when the trace
-cannot be written or this machine cannot run the guest
+cannot be written or this machine cannot run the guest; for spt guests 128 and a signal's number
+where a tender would die of it: 139 for a fault in memory, 159 for a forbidden system call
 """
+_EXECUTABLE_HEAP = "--x-exec-heap"  # whatever follows in the word means nothing
 _VALUED = frozenset(("-o", "--output", "--mem", "--engine", "--cpu"))
 _OLD_SPELLINGS = (
     (re.compile(r"--disk(=.*)?", re.DOTALL), "--block:NAME=FILE"),
@@ -74,6 +77,7 @@ class RecordOptions:
     cpu: str
     embed: bool
     strict: bool
+    executable_heap: bool
     quiet: bool
     verbose: bool
 
@@ -99,6 +103,7 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             cpu=given.cpu,
             embed=not given.no_embed,
             strict=given.strict,
+            executable_heap=given.x_exec_heap,
             quiet=given.quiet,
             verbose=given.verbose,
         )
@@ -125,6 +130,9 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], Sequence[str]]:
             return options, devices, words[at - 1 :]
         if is_device_option(word):
             devices.append(word)
+            continue
+        if word.startswith(_EXECUTABLE_HEAP):
+            options.append(_EXECUTABLE_HEAP)
             continue
         taken = 1 if word in _VALUED else 0
         options += words[at - 1 : at + taken]
@@ -156,18 +164,25 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--version", action="version", version=f"{_PROGRAM} {VERSION}, hvt ABI version 2"
+        "--version",
+        action="version",
+        version=f"{_PROGRAM} {VERSION}, hvt ABI version 2, spt ABI version 2",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="the trace to make; must not exist")
     parser.add_argument(
         "--mem", type=_mebibytes, default=_DEFAULT_MEM_MIB, metavar="MIB", help="memory (512)"
     )
     parser.add_argument(
-        "--dumpcore", metavar="DIR", help="put a core file there when the guest aborts"
+        "--dumpcore", metavar="DIR", help="put a core file there when the guest aborts (hvt)"
+    )
+    parser.add_argument(
+        _EXECUTABLE_HEAP, action="store_true", help="let the guest execute heap and stack (spt)"
     )
     _add_devices(parser)
     how = parser.add_argument_group("recording")
-    how.add_argument("--engine", default="auto", metavar="NAME", help="auto or unicorn")
+    how.add_argument(
+        "--engine", default="auto", metavar="NAME", help=f"auto, or {', '.join(ENGINE_NAMES)}"
+    )
     how.add_argument(
         "--cpu",
         default="westmere",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import counted, say
 from replay.cli.terminal import abandon_stdout
+from replay.engines.registry import ENGINE_NAMES
 from replay.version import VERSION
 
 if TYPE_CHECKING:
@@ -297,7 +298,8 @@ def _parser() -> argparse.ArgumentParser:
         "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
-    parser.add_argument("--engine", default="auto", metavar="NAME", help="auto or unicorn")
+    engines = f"auto, or {', '.join(ENGINE_NAMES)}"
+    parser.add_argument("--engine", default="auto", metavar="NAME", help=engines)
     parser.add_argument("--guest", metavar="FILE", help="replay this guest instead")
     parser.add_argument("--args", metavar="TEXT", help="give the guest this command line instead")
     parser.add_argument(

@@ -30,6 +30,7 @@ class Machine:
                 tsc_hz=plan.tsc_hz,
                 command_line=plan.command_line,
                 attachments=plan.attachments,
+                executable_heap=plan.executable_heap,
             )
         )
         self.ram = GuestRam(plan.mem_size)

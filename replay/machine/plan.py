@@ -25,6 +25,7 @@ class MachinePlan:
     cpu: VirtualCpu
     command_line: bytes = b""
     attachments: Sequence[Attachment] = ()
+    executable_heap: bool = False
 
 
 def header_of(
@@ -54,7 +55,7 @@ def header_of(
             tsc_hz=plan.tsc_hz,
             cpu=plan.cpu.to_header(),
         ),
-        boot=BootInfo(plan.command_line, tuple(plan.attachments)),
+        boot=BootInfo(plan.command_line, tuple(plan.attachments), plan.executable_heap),
         recorded_at_ns=recorded_at_ns,
     )
 
@@ -73,4 +74,5 @@ def plan_of(header: Header, guest: bytes) -> MachinePlan:
         cpu=cpu,
         command_line=header.boot.command_line,
         attachments=header.boot.devices,
+        executable_heap=header.boot.executable_heap,
     )
