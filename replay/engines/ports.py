@@ -110,7 +110,8 @@ class Breaks(Protocol):
 
     def set_breakpoints(self, addresses: Collection[int]) -> None:
         """Replace all breakpoints. ``run`` returns ``Breakpoint`` before such an instruction
-        executes, but not for the one at which it begins. They are invisible to the guest."""
+        executes, but not for the one at which it begins, unless that is where its last exit, a
+        crossing, left the guest: there it stops at once. They are invisible to the guest."""
         ...
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitors.ports import Protection
@@ -111,6 +111,7 @@ class Agent:
         os.write(self._file, image.data)
         self._child: Child | None = None
         self._jumps: list[_Jump] = []
+        self._resting: list[_Jump] = []
         self._broken: set[int] = set()
         self._installed = False
         self._native_of: dict[int, int] = {}
@@ -195,7 +196,8 @@ class Agent:
         """Prepare jumps for those of ``sites`` that the agent can serve, in the code ``[start,
         end)``, which holds their traps already. What was prepared for it before is forgotten."""
         self.remove()
-        self._jumps = [jump for jump in self._jumps if not start <= jump.window.start < end]
+        for jumps in (self._jumps, self._resting):
+            jumps[:] = [jump for jump in jumps if not start <= jump.window.start < end]
         for site in sites:
             if code_of(site) is None:
                 continue
@@ -219,6 +221,16 @@ class Agent:
             self._native_of.clear()
             for jump in self._jumps:
                 self._write(jump.window.start, jump.old)
+
+    def avoid(self, addresses: Collection[int], *, everything: bool) -> None:
+        """Put no jumps where instructions at ``addresses`` begin or would be moved, or none at all,
+        until the next call."""
+        self.remove()
+        jumps, self._jumps, self._resting = [*self._jumps, *self._resting], [], []
+        for jump in jumps:
+            window = jump.window
+            rests = everything or any(window.start <= at <= window.end for at in addresses)
+            (self._resting if rests else self._jumps).append(jump)
 
     def close(self) -> None:
         """Give back what the agent holds of the host; twice does no harm."""
@@ -370,7 +382,7 @@ class Agent:
         return any(
             jump.window.start < max(window.end, window.after)
             and window.start < max(jump.window.end, jump.window.after)
-            for jump in self._jumps
+            for jump in (*self._jumps, *self._resting)
         )
 
     def _child_code(self, address: int, size: int) -> bytes:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 
 from monitors.ports import (
+    Breakpoint,
     Exit,
     Hlt,
     Interrupted,
@@ -27,6 +28,7 @@ from monitors.ports import (
     TrapKind,
     TripleFault,
     UserFault,
+    Watched,
 )
 from replay.engines.agents import CrossingAgent
 from replay.engines.delivery import Delivery, Fault, Raised
@@ -35,8 +37,10 @@ from replay.engines.native.agent import STOPPED, Agent
 from replay.engines.native.agent_image import find_agent
 from replay.engines.native.child import SYS_MPROTECT, Child
 from replay.engines.native.crossings import NativeCrossings
+from replay.engines.native.debugging import Debuggable
 from replay.engines.native.emulation import Emulation
 from replay.engines.native.faults import Faults
+from replay.engines.native.instruction import disassemble
 from replay.engines.native.memory import (
     LOWEST_GVA,
     Space,
@@ -48,6 +52,7 @@ from replay.engines.native.processor import FLAG_TF, Processor
 from replay.engines.native.ptrace import CONTINUE, RAX, RDX, RIP, SINGLE_STEP, SignalInfo
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.sensitive import sensitive_at
+from replay.engines.native.stops import Stops
 from replay.engines.native.text import Text
 from replay.engines.ram import PAGE_BYTES, GuestRam
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
@@ -60,12 +65,13 @@ _FAULT_SIGNALS = frozenset(
     (signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGBUS, signal.SIGTRAP)
 )
 _TRAP_TRACE = 2
+_NO_CROSSINGS = frozenset((Breakpoint, Watched, Interrupted))
 _ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 _LEGACY_VECTOR = 0x80
 
 
-class NativeEngine:
+class NativeEngine(Debuggable):
     """One guest as a process; see ``replay.engines.ports.Engine``.
 
     ``run`` and everything that touches registers must be called by the thread that made the first
@@ -82,6 +88,7 @@ class NativeEngine:
         self._interrupt_requested = False
         self._agent_stopped = False
         self._executed = False
+        self._has_crossed = False
         self._opened: dict[int, tuple[int, int]] = {}
         self._affinity: tuple[int, set[int]] | None = None
 
@@ -102,6 +109,7 @@ class NativeEngine:
         assert self._ram is not None
         end = gpa + len(data)
         self._ram.view[gpa:end] = data
+        self._accessed(gpa, len(data), True)
         for area in self._text.areas:
             if area.start < end and gpa < area.end:
                 self._cpu.store()
@@ -118,10 +126,11 @@ class NativeEngine:
             return
         for name, value in values.items():
             self._cpu.set(name, value)
+        self._has_crossed = self._has_crossed and "rip" not in values
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
-        exit_ = self._run_guest()
+        exit_ = self._run_to_exit()
         assert exit_ is not None, "the agent was not to answer anything"
         return exit_
 
@@ -129,16 +138,13 @@ class NativeEngine:
         """See ``Steps.step``. A repeated string instruction takes a step for each iteration; the
         delivery of an exception is none of its own."""
         while not self._interrupt_requested:
-            rip = self._cpu.words[RIP]
-            if not self._text.holds(rip):
-                self._cpu.store()
-                self._text.admit(rip)
-            self._executed = False
-            exit_ = self._step(everywhere=True)
+            self._has_crossed = False
+            exit_ = self._step_at(self._cpu.words[RIP])
             if exit_ is not None:
                 return exit_
             if self._executed:
-                return TargetReached()
+                hit = self._stops.take_hit()
+                return TargetReached() if hit is None else Watched(self._cpu.words[RIP], hit)
         self._interrupt_requested = False
         return Interrupted()
 
@@ -170,19 +176,56 @@ class NativeEngine:
     def agent(self) -> CrossingAgent | None:
         """See ``replay.engines.agents.HasAgent``."""
         if self._crossings is None and self._agent is not None:
-            self._crossings = NativeCrossings(self._agent, self._run_guest, self._cpu.store)
+            self._crossings = NativeCrossings(self._agent, self._run_to_exit, self._cpu.store)
         return self._crossings
+
+    def _run_to_exit(self) -> Exit | None:
+        exit_ = self._run_guest()
+        self._has_crossed = type(exit_) not in _NO_CROSSINGS
+        return exit_
 
     def _run_guest(self) -> Exit | None:
         self._agent_stopped = False
+        words, stops = self._cpu.words, self._stops
+        begun_at = None if self._has_crossed else words[RIP]
         while not self._agent_stopped:
             if self._interrupt_requested:
                 self._interrupt_requested = False
                 return Interrupted()
-            exit_ = self._advance()
+            rip, hit = words[RIP], stops.take_hit()
+            if hit is not None:
+                return Watched(rip, hit)
+            if rip == begun_at and rip in stops.addresses:
+                exit_, is_done = self._leave_breakpoint(rip)
+                begun_at = None if is_done else begun_at
+            elif rip in stops.addresses:
+                return Breakpoint(rip)
+            else:
+                exit_ = self._advance()
             if exit_ is not None:
                 return exit_
         return None
+
+    def _leave_breakpoint(self, rip: int) -> tuple[Exit | None, bool]:
+        """Execute the instruction there; also says whether it is done."""
+        instruction = disassemble(self._space.fetch(rip, LONGEST_INSTRUCTION), rip)
+        is_repeated = instruction is not None and instruction.mnemonic.startswith("rep")
+        if is_repeated and self._text.holds(rip) and not self._cpu.flags & FLAG_TF:
+            with self._stops.instead(rip, rip + instruction.size):
+                exit_ = self._advance()
+        else:
+            exit_ = self._step_at(rip)
+        is_done = self._cpu.words[RIP] != rip or (self._executed and not is_repeated)
+        return exit_, is_done
+
+    def _step_at(self, rip: int) -> Exit | None:
+        """One instruction, wherever it is; ``_executed`` says whether it ran."""
+        if not self._text.holds(rip):
+            self._cpu.store()
+            self._text.admit(rip)
+        self._executed = False
+        with self._stops.lifted(rip):
+            return self._step(everywhere=True)
 
     # ---- the beginning
 
@@ -195,14 +238,15 @@ class NativeEngine:
         cpu.load(values)
         space = Space(self._ram, self._protections, cpu)
         agent = self._agent
-        child.clear(agent.regions if agent else ())
-        space.map_into(child, 0)
-        if agent is not None:
-            agent.attach(child, 1, self._ram.size, self._protections)
-        end = self._ram.size - 1
-        arguments = {0: (LOWEST_GVA, end), 1: (1, end), 2: (0, 7)}
-        rule = Rule(SYS_MPROTECT, (child.gate, child.gate), arguments)
-        child.lock_down([rule, *(agent.rules() if agent else ())])
+        with child.permitted():
+            child.clear(agent.regions if agent else ())
+            space.map_into(child, 0)
+            if agent is not None:
+                agent.attach(child, 1, self._ram.size, self._protections)
+            end = self._ram.size - 1
+            arguments = {0: (LOWEST_GVA, end), 1: (1, end), 2: (0, 7)}
+            rule = Rule(SYS_MPROTECT, (child.gate, child.gate), arguments)
+            child.lock_down([rule, *(agent.rules() if agent else ())])
         cpu.load(values)  # remote calls have used the registers
         self._space, self._cpu = space, cpu
         self._text = Text(child, space, agent)
@@ -210,6 +254,8 @@ class NativeEngine:
         self._emulation = Emulation(cpu, space)
         self._faults = Faults(space, cpu.get)
         self._delivery = Delivery(cpu, space)
+        self._stops = Stops(child, space, self._text, agent)
+        space.on_access = self._accessed
         self._pin()
 
     def _pin(self) -> None:
@@ -231,15 +277,18 @@ class NativeEngine:
             return self._step()
         number = self._go(CONTINUE)
         rip = self._cpu.words[RIP]
+        if number == _SIGTRAP and self._stops.by_register():
+            return None
         if number == _SIGSEGV:
             site = self._sites.get(rip)
             if site is not None:
                 return self._at_site(site)
         elif number == _SIGTRAP:
             site = self._sites.get(rip - 1)
-            if site is not None:
+            is_breakpoint = self._stops.is_breakpoint(rip - 1)
+            if site is not None or is_breakpoint:
                 self._cpu.set("rip", rip - 1)
-                return self._at_site(site)
+                return None if is_breakpoint or site is None else self._at_site(site)
         return self._signalled(number, rip)
 
     def _go(self, how: int) -> int:
@@ -313,7 +362,7 @@ class NativeEngine:
         if number != _SIGTRAP:
             return self._signalled(number, rip)
         info = self._tracee.signal_info()
-        if info.code != _TRAP_TRACE:
+        if not self._stops.by_register() and info.code != _TRAP_TRACE:
             return self._signalled(number, rip)
         exit_ = self._stopped(Raised(_DB), rip) if trap_flag else None
         self._executed = True

@@ -6,7 +6,7 @@ against writing is mapped private instead: patches in it stay out of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,7 +50,8 @@ class Area:
 
 
 class Space:
-    """The memory of one guest as its instructions see it."""
+    """The memory of one guest as its instructions see it. ``on_access`` is told, by start, size and
+    whether it was a write, of every access that is made here for an instruction."""
 
     def __init__(
         self, ram: GuestRam, protections: Sequence[Protection], processor: Processor
@@ -60,6 +61,7 @@ class Space:
         self._read_only = tuple(p for p in protections if not p.writable)
         self._get = processor.get
         self.user_mode = processor.user_mode
+        self.on_access: Callable[[int, int, bool], None] = lambda _start, _size, _write: None
         self.areas = tuple(_user_areas(ram, protections) if self.user_mode else self._areas())
 
     def map_into(self, child: Child, descriptor: int) -> None:
@@ -91,6 +93,7 @@ class Space:
         if end > self.ram.size or self._is_protected(gpa, end):
             return False
         self.ram.view[gpa:end] = data
+        self.on_access(gpa, len(data), True)
         return True
 
     def fetch(self, gva: int, size: int) -> bytes:
@@ -116,6 +119,7 @@ class Space:
             if not isinstance(gpa, int):
                 raise _as_exception(gpa)
             found += self.ram.view[gpa : gpa + length]
+            self.on_access(gpa, length, False)
         return found
 
     def check_stack(self, gva: int) -> None:
@@ -134,6 +138,7 @@ class Space:
         for gpa, (_, length) in zip(places, pieces, strict=True):
             assert isinstance(gpa, int)
             self.ram.view[gpa : gpa + length] = data[done : done + length]
+            self.on_access(gpa, length, True)
             done += length
 
     def stop_of(self, gva: int, *, write: bool, fetch: bool = False) -> Stop | None:

@@ -6,6 +6,8 @@ patches are in the process's private copy and never in the guest's memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from replay.engines.native.agent import Agent
 from replay.engines.native.child import PROT_EXEC, PROT_READ, PROT_WRITE, Child
 from replay.engines.native.memory import Area, Space
@@ -18,7 +20,8 @@ _FAULTING_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.R
 
 
 class Text:
-    """The vetted regions of one guest, and the ``sites`` in them by address."""
+    """The vetted regions of one guest, and the ``sites`` in them by address. ``on_load`` is told of
+    each region that has been written."""
 
     def __init__(self, child: Child, space: Space, agent: Agent | None = None) -> None:
         self._child = child
@@ -27,6 +30,7 @@ class Text:
         self.areas: list[Area] = []
         self._starts: list[int] = []
         self.sites: dict[int, Site] = {}
+        self.on_load: Callable[[Area], None] = lambda _area: None
 
     def holds(self, gva: int) -> bool:
         """Whether ``gva`` is in a region that has been vetted."""
@@ -65,6 +69,7 @@ class Text:
         if self._agent is not None:
             self._agent.add_sites(everything, area.start, area.end)
         self._child.protect(area.start, size, PROT_READ | PROT_EXEC)
+        self.on_load(area)
 
 
 def _patch(code: bytearray, site: Site, base: int) -> None:
