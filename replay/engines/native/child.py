@@ -8,14 +8,16 @@ system calls that the process makes in the gate with the registers that it is to
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
+import resource
 import signal
 import struct
 import weakref
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from replay.engines.errors import EngineFailure, EngineUnavailable
@@ -53,7 +55,13 @@ _WAIT_ALL = 0x40000000
 _U32_MAX, _U64_MAX = (1 << 32) - 1, (1 << 64) - 1
 _ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")  # Elf64_Ehdr
 _SEGMENT = struct.Struct("<IIQQQQQQ")  # Elf64_Phdr
+_LOWEST_ADDRESS = Path("/proc/sys/vm/mmap_min_addr")
 _REMEDY = "allow ptrace and seccomp for this container, or choose --engine unicorn"
+_REMEDIES = {
+    errno.ENOMEM: "raise the limit of address space (ulimit -v), or choose --engine unicorn",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or choose --engine unicorn",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u), or choose --engine unicorn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,8 @@ class Child:
             self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         except (OSError, EngineFailure) as error:
             self._end()
-            raise EngineUnavailable("native", f"it cannot be traced: {error}", _REMEDY) from error
+            what = f"the guest's process cannot be traced: {error}"
+            raise EngineUnavailable("native", what, _REMEDY) from error
         weakref.finalize(self, os.close, self._memory)
         self._prepare(len(descriptors))
 
@@ -125,7 +134,15 @@ class Child:
         what was there; ``kind`` is MAP_SHARED or MAP_PRIVATE."""
         number = FIRST_DESCRIPTOR + descriptor
         flags = kind | _MAP_FIXED
-        self.call(SYS_MMAP, address, size, protection, flags, number, offset)
+        try:
+            self.call(SYS_MMAP, address, size, protection, flags, number, offset)
+        except PermissionError as error:
+            lowest = int(_LOWEST_ADDRESS.read_text())
+            if address >= lowest:
+                raise
+            what = f"this host lets no process have memory below {lowest:#x}, as guests need it"
+            remedy = f"sysctl vm.mmap_min_addr={address}, or choose --engine unicorn"
+            raise EngineUnavailable("native", what, remedy) from error
 
     def protect(self, address: int, size: int, protection: int) -> None:
         """Change what the process may do with whole pages."""
@@ -156,8 +173,13 @@ class Child:
         assert written == len(data), (address, written)
 
     def lock_down(self, rules: Sequence[Rule]) -> None:
-        """Allow the process no system calls but those of ``rules`` from now on."""
-        program = assemble(rules)
+        """Allow the process no system calls but those of ``rules`` from now on.
+
+        Calls from the gate are the engine's own. It is asked about each of them, so that a guest
+        which jumps there gets nothing from it.
+        """
+        gate = self.gate, self.gate
+        program = assemble([replace(each, asks=each.callers == gate) for each in rules])
         count = len(program) // 8
         header = struct.pack("<HxxxxxxQ", count, self.scratch + 16)  # struct sock_fprog
         self.write(self.scratch, header + program)
@@ -169,6 +191,16 @@ class Child:
         """End the process; twice does no harm."""
         self._end()
 
+    @contextlib.contextmanager
+    def permitted(self) -> Iterator[None]:
+        """While inside, what the host does not permit ends the process and is EngineUnavailable."""
+        try:
+            yield
+        except (OSError, EngineFailure) as error:
+            self._end()
+            what = f"the guest's process cannot be prepared: {error}"
+            raise EngineUnavailable("native", what, remedy_for(error)) from error
+
     def _adopt(self) -> None:
         number = self.tracee.wait()
         if number != signal.SIGTRAP:
@@ -178,21 +210,18 @@ class Child:
         self.tracee.adopt()
 
     def _prepare(self, handed_over: int) -> None:
-        try:
+        with self.permitted():
             self.call(_SYS_PRCTL, _PR_SET_PDEATHSIG, signal.SIGKILL)
             self.write(self.scratch, struct.pack("<QQ", 0, 0))  # struct rlimit
             self.call(_SYS_SETRLIMIT, _RLIMIT_CORE, self.scratch)
             self.call(_SYS_CLOSE_RANGE, 0, FIRST_DESCRIPTOR - 1, 0)
             self.call(_SYS_CLOSE_RANGE, FIRST_DESCRIPTOR + handed_over, _U32_MAX, 0)
-        except (OSError, EngineFailure) as error:
-            self._end()
-            raise EngineUnavailable("native", str(error), _REMEDY) from error
 
     def _run_gate(self) -> None:
         """Signals that arrive meanwhile are noted in ``passed_over``."""
         while True:
             self.tracee.resume(CONTINUE)
-            number = self.tracee.wait()
+            number = self.tracee.wait_own_call()
             if number == signal.SIGTRAP:
                 return
             if number == signal.SIGSYS:
@@ -200,11 +229,18 @@ class Child:
             self.passed_over.add(number)
 
 
+def remedy_for(error: Exception) -> str:
+    """What somebody can do about a host that refused something with ``error``."""
+    number = error.errno if isinstance(error, OSError) else None
+    return _REMEDY if number is None else _REMEDIES.get(number, _REMEDY)
+
+
 def _spawn(base: int, descriptors: Sequence[int]) -> int:
     image = _executable(base)
     targets = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(descriptors))
     opened: list[int] = []
     try:
+        _check_limit(targets.stop + len(targets) + 1)
         # Above the numbers that the new process gives to others before it uses these.
         file = _anonymous_file()
         opened.append(file)
@@ -226,16 +262,26 @@ def _spawn(base: int, descriptors: Sequence[int]) -> int:
             setsigdef=_IGNORED_BY_PYTHON,
         )
     except OSError as error:
-        raise EngineUnavailable("native", f"no process for the guest: {error}", _REMEDY) from error
+        what = f"no process for the guest: {error}"
+        raise EngineUnavailable("native", what, remedy_for(error)) from error
     finally:
         for each in opened:
             os.close(each)
 
 
+def _check_limit(descriptors: int) -> None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < descriptors:
+        raise OSError(errno.EMFILE, f"{limit} open files are allowed, {descriptors} are needed")
+
+
 def _anonymous_file() -> int:
     try:
         return os.memfd_create("solo5-gate", os.MFD_CLOEXEC | _MFD_EXEC)
-    except OSError:  # older than Linux 6.3, which does not ask
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise OSError(error.errno, f"memfd_create: {error.strerror}") from error
+        # Older than Linux 6.3, which does not ask.
         return os.memfd_create("solo5-gate", os.MFD_CLOEXEC)
 
 

@@ -36,11 +36,12 @@ FLOATING_BYTES = 512
 _GETREGS, _SETREGS, _GETFPREGS, _SETFPREGS = 12, 13, 14, 15
 _SETOPTIONS, _GETSIGINFO = 0x4200, 0x4202
 _PEEKUSER, _POKEUSER = 3, 6
-_EXIT_KILL = 1 << 20
+_EXIT_KILL, _TRACE_SECCOMP = 1 << 20, 1 << 7
 CONTINUE, SINGLE_STEP = 7, 9
 _DEBUG_REGISTERS = 848  # offsetof(struct user, u_debugreg)
 _WAIT_ALL = 0x40000000
 _STOPPED = 0x7F
+_ASKED = signal.SIGTRAP | 7 << 8  # PTRACE_EVENT_SECCOMP
 _SIGINFO_BYTES = 128
 _SIGINFO = struct.Struct("<iii4xQ")  # si_signo, si_errno, si_code, si_addr
 
@@ -70,8 +71,9 @@ class Tracee:
         self._ptrace = _ptrace_function()
 
     def adopt(self) -> None:
-        """Let the kernel kill the process when this one ends, however it ends."""
-        self._request(_SETOPTIONS, None, _EXIT_KILL)
+        """Let the kernel kill the process when this one ends, however it ends, and stop it where
+        its filter asks about a system call."""
+        self._request(_SETOPTIONS, None, _EXIT_KILL | _TRACE_SECCOMP)
 
     def fetch(self) -> memoryview:
         """Read all general registers; returns ``registers``."""
@@ -119,8 +121,26 @@ class Tracee:
     def wait(self) -> int:
         """Wait until the process stops; returns the signal's number.
 
-        Raises EngineFailure when it has ended instead.
+        Raises EngineFailure when it has ended instead, or its filter asks about a system call.
         """
+        number = self._wait()
+        if number == _ASKED:
+            raise EngineFailure(
+                "the guest has jumped to where the engine makes its own system calls in the "
+                "guest's process; --engine unicorn has no such place"
+            )
+        return number
+
+    def wait_own_call(self) -> int:
+        """Wait as ``wait`` does, and let the process make one system call that its filter asks
+        about: it is the engine's own."""
+        number = self._wait()
+        if number == _ASKED:
+            self.resume(CONTINUE)
+            number = self.wait()
+        return number
+
+    def _wait(self) -> int:
         _, status = os.waitpid(self.pid, _WAIT_ALL)
         if status & 0xFF != _STOPPED:
             raise EngineFailure(f"the guest's process has ended: {_ending(status)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _POINTER_AT, _ARGUMENTS_AT = 0, 4, 8, 16  # struct seccomp_data
 _X86_64 = 0xC000003E  # AUDIT_ARCH_X86_64
-_ALLOW, _TRAP = 0x7FFF_0000, 0x0003_0000  # SECCOMP_RET_ALLOW, SECCOMP_RET_TRAP
+_ALLOW, _ASK, _TRAP = 0x7FFF_0000, 0x7FF0_0000, 0x0003_0000  # SECCOMP_RET_ALLOW, _TRACE, _TRAP
 _INSTRUCTION = struct.Struct("<HBBI")  # struct sock_filter
 INSTRUCTIONS_MAX = 4096
 _JUMP_MAX = 255
@@ -26,11 +26,13 @@ Range = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """System call ``number`` is allowed where the address behind the instruction is within
-    ``callers`` and every argument named by its index is within its range."""
+    ``callers`` and every argument named by its index is within its range. With ``asks`` it stops
+    the process first, and the tracer decides."""
 
     number: int
     callers: Range
     arguments: Mapping[int, Range] = field(default_factory=dict)
+    asks: bool = False
 
 
 _Step = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
@@ -67,7 +69,7 @@ def _block(rule: Rule) -> list[_Step]:
         body += [_leave(step, at, len(part), behind) for at, step in enumerate(part)]
     if len(body) > _JUMP_MAX:
         raise ValueError("a rule with too many arguments")
-    return [*body, (_RETURN, 0, 0, _ALLOW)]
+    return [*body, (_RETURN, 0, 0, _ASK if rule.asks else _ALLOW)]
 
 
 def _leave(step: _Step, at: int, length: int, behind: int) -> _Step:
