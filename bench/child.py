@@ -34,14 +34,19 @@ def program(name: str) -> str:
 def measure(
     command: Sequence[str], *, directory: Path, environment: Mapping[str, str] | None = None
 ) -> Spent:
-    """Run ``command`` in ``directory``; raises RuntimeError when it does not end with status 0."""
+    """Run ``command`` in ``directory``; raises RuntimeError when it does not end with status 0.
+
+    Bytecode of Python modules is kept in ``directory``, as for an installed program, whatever the
+    environment says.
+    """
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "bytecode")}
     error_file = directory / "stderr.txt"
     with error_file.open("wb") as errors:
         started = time.perf_counter()
         child = subprocess.Popen(
             command,
             cwd=directory,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **bytecode, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -25,9 +25,9 @@ int solo5_app_main(const struct solo5_start_info *info)
 """
 
 
-def build_program(name: str, directory: Path) -> Path:
-    """A shipped program, built for hvt in ``directory``."""
-    return build_guest(find_program(name).request("hvt", directory / f"{name}.hvt"))
+def build_program(name: str, directory: Path, target: str = "hvt") -> Path:
+    """A shipped program, built for ``target`` in ``directory``."""
+    return build_guest(find_program(name).request(target, directory / f"{name}.{target}"))
 
 
 def build_wide(functions: int, directory: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.child import measure
@@ -15,7 +16,9 @@ _MODES = {PLAIN: "plain", RECORD: "record", REPLAY: "replay"}
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-def interleaved(guest: Path, arguments: str, trace: Path, rounds: int) -> tuple[Samples, int]:
+def interleaved(
+    guest: Path, arguments: str, trace: Path, rounds: int, *, engine: str = "auto"
+) -> tuple[Samples, int]:
     """Processor seconds of each variant, ``rounds`` times in turn, and the number of crossings.
 
     ``trace`` holds the last recording afterwards.
@@ -25,18 +28,26 @@ def interleaved(guest: Path, arguments: str, trace: Path, rounds: int) -> tuple[
     for _ in range(rounds):
         trace.unlink(missing_ok=True)
         for name in (PLAIN, RECORD, REPLAY):
-            phase = measure_phase(_MODES[name], guest, arguments, trace)
+            phase = measure_phase(_MODES[name], guest, arguments, trace, engine=engine)
             samples.add(name, phase.cpu_s)
             events = phase.events
     return samples, events
 
 
-def measure_phase(mode: str, guest: Path, arguments: str, trace: Path) -> Phase:
+def measure_phase(
+    mode: str,
+    guest: Path,
+    arguments: str,
+    trace: Path,
+    *,
+    engine: str = "auto",
+    environment: Mapping[str, str] | None = None,
+) -> Phase:
     """One run in a process of its own; the modes are those of ``bench.run_phase``."""
-    command = [sys.executable, "-m", "bench.run_phase", mode, str(guest), str(trace)]
+    command = [sys.executable, "-m", "bench.run_phase", engine, mode, str(guest), str(trace)]
     spent = measure(
         [*command, *arguments.split()],
         directory=trace.parent,
-        environment={"PYTHONPATH": str(_ROOT)},
+        environment={"PYTHONPATH": str(_ROOT), **(environment or {})},
     )
     return Phase(**json.loads(spent.output))
