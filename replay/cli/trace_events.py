@@ -14,7 +14,7 @@ from monitors.calls.block import BlockData
 from monitors.calls.clock import ClockReading
 from monitors.calls.lifecycle import Done
 from monitors.calls.net import IoStatus, NetFrame
-from monitors.calls.poll import PollResult
+from monitors.calls.poll import PollResult, ReadySet
 from monitors.calls.traps import CpuidReading, RandomReading, TscReading
 from monitors.manifest import AttachedBlock
 from replay.cli.messages import counted, one_line
@@ -25,11 +25,16 @@ from traces.header import Header
 
 _STATUS_NAMES = ("OK", "AGAIN", "EINVAL", "EUNSPEC")  # solo5.h, SOLO5_R_*
 _NS_PER_S = 1_000_000_000
+_NS_PER_MS = 1_000_000
 _PREVIEW_BYTES = 16
 _ROW_BYTES = 16
 _HANDLES = 64
 _TEXT_CHARS = 400
-_LABELS = {"timeout_ns": "timeout"}  # shown in seconds, as all times
+_LABELS = {
+    "timeout_ns": "timeout",
+    "timeout_ms": "timeout",
+    "at_ns": "at",
+}  # shown in seconds, as all times
 _FRAME_CALLS = ("NetRead", "NetWrite")
 
 
@@ -47,6 +52,8 @@ class EventLines:
         self._inputs: dict[str, Callable[[Any], str]] = {
             "handle": self._device,
             "timeout_ns": seconds,
+            "at_ns": seconds,
+            "timeout_ms": lambda ms: "for ever" if ms < 0 else seconds(ms * _NS_PER_MS),
             "leaf": hex,
             "subleaf": hex,
         }
@@ -54,6 +61,7 @@ class EventLines:
             Done: lambda _: "",
             ClockReading: lambda result: seconds(result.ns),
             PollResult: self._ready,
+            ReadySet: self._ready,
             BlockData: _transfer,
             NetFrame: _arrival,
             KnownData: lambda _: "OK, bytes that occur before",
@@ -103,8 +111,10 @@ class EventLines:
         name = self._devices.get(handle)
         return str(handle) if name is None else f"{handle} {name}"
 
-    def _ready(self, result: PollResult) -> str:
+    def _ready(self, result: PollResult | ReadySet) -> str:
         ready = [self._device(n) for n in range(_HANDLES) if result.ready_set >> n & 1]
+        if isinstance(result, ReadySet) and result.timer_fired:
+            ready.append("timer")
         return f"ready {', '.join(ready)}" if ready else "time passed"
 
 

@@ -59,11 +59,11 @@ class Recorder:
         self._shelf = shelf
         self._numbers = count()
 
-    def guest(self, program: str) -> bytes:
+    def guest(self, program: str, target: str = TARGET) -> bytes:
         """A program's whole ELF file; the test is skipped where there is no compiler."""
         if shutil.which("gcc") is None:
             pytest.skip("gcc is not installed: apt-get install gcc binutils")
-        return self._shelf.guest(find_program(program), TARGET)
+        return self._shelf.guest(find_program(program), target)
 
     def plan(self, program: str, *args: str, blocks: int = 0, nets: int = 0) -> MachinePlan:
         """What to boot; ``blocks`` and ``nets`` count the program's devices of each kind."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from replay.cli.exit_codes import RecordStatus
+from replay.cli.exit_codes import RecordStatus, ReplayStatus
 from replay.cli.record import main
+from replay.cli.replay import main as replay_main
 from tests.unit.replay.recordings import Recorder
 from traces.reader import open_trace
 from traces.summary import Outcome
@@ -227,3 +228,51 @@ class TestStopping:
             return done
 
         monkeypatch.setattr(Console, "write", write_and_signal)
+
+
+@pytest.fixture
+def sptfaults(here: Path, recorder: Recorder) -> str:
+    """A guest of target spt that breaks rules when it is asked to."""
+    (here / "sptfaults.spt").write_bytes(recorder.guest("sptfaults", "spt"))
+    return "sptfaults.spt"
+
+
+@pytest.mark.parametrize(
+    ("case", "status"),
+    [("div0", 136), ("ud2", 132), ("int3", 133), ("int80", 159), ("far", 139), ("wildstack", 135)],
+)
+def test_a_broken_rule_has_the_status_of_the_signal_that_spt_dies_of(
+    here: Path, sptfaults: str, capfd: Capture, case: str, status: int
+) -> None:
+    assert main([sptfaults, case]) == status
+    assert replay_main(["sptfaults.mp"]) == status
+    assert f"the guest was ended with status {status}: " in capfd.readouterr().err
+
+
+def test_an_executable_heap_is_warned_of_recorded_and_replayed(
+    here: Path, sptfaults: str, capfd: Capture
+) -> None:
+    assert main(["-o", "no.mp", sptfaults, "runheap"]) == 139
+    assert main(["--x-exec-heap", "-o", "yes.mp", sptfaults, "runheap"]) == 1
+    assert "warning: the guest may execute its heap and stack" in capfd.readouterr().err
+    for name, allowed in (("no.mp", False), ("yes.mp", True)):
+        with open_trace(name) as trace:
+            assert trace.header.boot.executable_heap is allowed
+    assert replay_main(["--check", "yes.mp"]) == ReplayStatus.GUEST_FAILED
+
+
+@pytest.mark.parametrize(("option", "target"), [("--x-exec-heap", "hvt"), ("--dumpcore=.", "spt")])
+def test_options_of_other_tenders_are_refused(
+    here: Path, guest: str, sptfaults: str, capfd: Capture, option: str, target: str
+) -> None:
+    assert main([option, guest if target == "hvt" else sptfaults]) == RecordStatus.REFUSED
+    name = option.partition("=")[0]
+    assert f"{name} is not for guests of target {target}" in capfd.readouterr().err
+    assert traces(here) == []
+
+
+def test_memory_of_spt_is_not_rounded(here: Path, sptfaults: str, capfd: Capture) -> None:
+    assert main(["--mem=3", sptfaults]) == 0
+    assert "warning" not in capfd.readouterr().err
+    with open_trace("sptfaults.mp") as trace:
+        assert trace.header.machine.mem_size == 3 << 20

@@ -20,7 +20,7 @@ def test_what_is_so_if_nothing_is_said() -> None:
     assert (options.guest, options.guest_arguments, options.mem_mib) == ("app.hvt", (), 512)
     assert (options.output, options.core_folder, options.embed) == (None, None, True)
     assert (options.engine, options.cpu) == ("auto", "westmere")
-    assert not any((options.quiet, options.verbose))
+    assert not any((options.quiet, options.verbose, options.executable_heap))
     assert not options.devices.overlay_all
 
 
@@ -143,8 +143,14 @@ def test_the_version_names_the_abi(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_command_line(["--version"])
     assert not ended.value.code
-    assert capsys.readouterr().out.strip().endswith("hvt ABI version 2")
+    assert capsys.readouterr().out.strip().endswith("hvt ABI version 2, spt ABI version 2")
 
 
 def test_usage_is_one_line() -> None:
     assert usage() == "usage: solo5-record [OPTIONS] [--] GUEST [GUEST ARGUMENTS]"
+
+
+@pytest.mark.parametrize("word", ["--x-exec-heap", "--x-exec-heap=no", "--x-exec-heapster"])
+def test_an_executable_heap_is_meant_whatever_follows(word: str) -> None:
+    assert parse_command_line([word, "app.spt"]).executable_heap
+    assert parse_command_line(["app.spt", word]).guest_arguments == (word,)

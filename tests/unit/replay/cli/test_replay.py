@@ -277,5 +277,6 @@ def test_a_signal_is_status_130(
             self._machine.engine.interrupt()
 
     monkeypatch.setattr(StateVerifier, "crossed", crossed_and_signal)
+    monkeypatch.setattr(StateVerifier, "due", 0)
     assert main([path]) == ReplayStatus.INTERRUPTED
     assert capfd.readouterr().err == "solo5-replay: terminated by signal 2, at position 8\n"

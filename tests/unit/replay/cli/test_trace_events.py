@@ -10,10 +10,11 @@ from monitors.calls.block import BlockData, BlockRead, BlockWrite
 from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
+from monitors.calls.poll import ReadySet, SetTimer, WaitReady
 from replay.cli.terminal import COLOURED
 from replay.cli.trace_events import EventLines, byte_rows, event_data, hex_rows, seconds
 from tests.net.frames import Host, arp_request
-from tests.unit.replay.cli.conftest import EVERY_KIND, MakeTrace, make_header
+from tests.unit.replay.cli.conftest import EVERY_KIND, Crossing, MakeTrace, make_header
 from traces.codec import describe
 from traces.events import KNOWN, Event, RecordedResult
 from traces.reader import open_trace
@@ -48,6 +49,17 @@ ARP = arp_request(Host(bytes((2, 0, 0, 0, 0, 1)), bytes((10, 0, 0, 1))), bytes((
 ARP_TEXT = "ARP who has 10.0.0.2? tell 10.0.0.1"
 
 
+OF_TIMERS: dict[Crossing, str] = {
+    (SetTimer(2_000_000_001), DONE): "SetTimer(at=2.000000001)",
+    (WaitReady(-1), ReadySet(4, timer_fired=True)): (
+        "WaitReady(timeout=for ever) = ready 2 service, timer"
+    ),
+    (WaitReady(7), ReadySet(0, timer_fired=False)): (
+        "WaitReady(timeout=0.007000000) = time passed"
+    ),
+}
+
+
 def event(call: Call, result: RecordedResult) -> Event:
     return Event(7, describe(call), result)
 
@@ -69,8 +81,16 @@ def test_every_kind_has_a_line(path: Path) -> None:
         assert [lines.line(event) for event in trace.events()] == LINES.splitlines()
 
 
+@pytest.mark.parametrize(("crossing", "text"), OF_TIMERS.items())
+def test_timers_and_waits_for_them(crossing: Crossing, text: str) -> None:
+    assert line(*crossing) == text
+    json.dumps(event_data(event(*crossing)))
+
+
 def test_every_kind_is_covered_here() -> None:
-    assert {type(call) for call, _ in EVERY_KIND} == {spec.call for spec in SPECS.values()}
+    assert {type(call) for call, _ in (*EVERY_KIND, *OF_TIMERS)} == {
+        spec.call for spec in SPECS.values()
+    }
 
 
 def test_colours_stand_around_number_and_name(path: Path) -> None:
