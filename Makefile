@@ -12,7 +12,7 @@ setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 
 .venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c \
 		replay/engines/unicorn/_opcodes.h $(wildcard replay/engines/native/agent/*) \
-		traces/_events.c traces/event_format.h
+		traces/_events.c $(wildcard traces/*.h)
 	@./scripts/setup.sh
 
 demo: setup  ## build a guest, record it until it fails, replay the failure

@@ -33,6 +33,7 @@ struct buffer {
     uint8_t *bytes;
     PyObject *large; /* an event beyond the limit, which is a block alone */
     struct event_writer writer;
+    struct event_prior prior;
     unsigned long long taken; /* events before this block */
     unsigned long long count; /* events of this block */
     bool closed;
@@ -359,7 +360,7 @@ static PyObject *buffer_take(PyObject *self, PyObject *Py_UNUSED(ignored))
     b->taken += count;
     b->count = 0;
     b->writer.at = b->bytes;
-    b->writer.prior = (struct event_prior){0};
+    b->prior = (struct event_prior){0};
     return Py_BuildValue("NKK", payload, first, count);
 }
 
@@ -460,6 +461,7 @@ static PyObject *buffer_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     }
     b->writer.at = b->bytes;
     b->writer.end = b->bytes + EVENT_BLOCK_BYTES;
+    b->writer.prior = &b->prior;
     return (PyObject *)b;
 }
 

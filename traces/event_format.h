@@ -1,13 +1,14 @@
 /*
  * The events of a trace (docs/trace-format.md, section 4) for whoever makes them in C: the twin of
- * codec.py and buffer.py, byte for byte. Freestanding: no library, no floating point, no SSE.
+ * codec.py and buffer.py, byte for byte. event_reading.h takes them apart again. Freestanding: no
+ * library, no floating point, no SSE.
  *
  * `event_put_*` appends one event. False means that it does not fit before `end` and that
  * nothing has changed; EVENT_SLACK bytes behind `end` must be writable all the same. The caller
  * guarantees what the format asks of the fields (a status is 0..3, a frame is not longer than asked
  * for). Bytes that the guest gives are passed as their length and CRC-32C.
  *
- * A new block begins with a zeroed `struct event_prior`.
+ * A new block begins with a zeroed `struct event_prior`, which the writer points to.
  */
 #ifndef SOLO5_REPLAY_EVENT_FORMAT_H
 #define SOLO5_REPLAY_EVENT_FORMAT_H
@@ -39,6 +40,15 @@ enum event_tag {
     EVENT_WAIT_READY = 16,
 };
 
+/* First bytes in msgpack: of a size n, with n + 0..3 for 1, 2, 4 and 8 bytes. */
+enum event_mark {
+    EVENT_MARK_ARRAY = 0x90, /* and the number of elements */
+    EVENT_MARK_NIL = 0xc0,
+    EVENT_MARK_BIN = 0xc4,
+    EVENT_MARK_UNSIGNED = 0xcc,
+    EVENT_MARK_SIGNED = 0xd0,
+};
+
 /* The previous reading of each kind in this block, in the order of EventDecoder.state(). */
 struct event_prior {
     uint64_t wall, monotonic, cycles, special_cycles;
@@ -46,7 +56,7 @@ struct event_prior {
 
 struct event_writer {
     uint8_t *at, *end;
-    struct event_prior prior;
+    struct event_prior *prior;
 };
 
 /* CRC-32C (Castagnoli), as google_crc32c.value gives it. */
@@ -122,16 +132,26 @@ static inline void event_copy(uint8_t *to, const uint8_t *from, uint64_t bytes)
 
 /* Parts of events, each in msgpack's shortest form. */
 
+/* Always stores eight bytes, of which `bytes` count: one store is faster than a loop. */
 static inline uint8_t *event_part_big_endian(uint8_t *at, uint64_t value, int bytes)
 {
-    for (int i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+    uint64_t word = value << (64 - 8 * bytes);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    __builtin_memcpy(at, &word, sizeof word);
     return at + bytes;
+}
+
+/* 0..3 for values that take 1, 2, 4 and 8 bytes. */
+static inline int event_part_power(uint64_t value)
+{
+    return value <= 0xff ? 0 : value <= 0xffff ? 1 : value <= 0xffffffff ? 2 : 3;
 }
 
 static inline uint8_t *event_part_head(uint8_t *at, enum event_tag tag, int fields)
 {
-    at[0] = (uint8_t)(0x91 + fields);
+    at[0] = (uint8_t)(EVENT_MARK_ARRAY + 1 + fields);
     at[1] = (uint8_t)tag;
     return at + 2;
 }
@@ -142,8 +162,8 @@ static inline uint8_t *event_part_unsigned(uint8_t *at, uint64_t value)
         *at = (uint8_t)value;
         return at + 1;
     }
-    int power = value <= 0xff ? 0 : value <= 0xffff ? 1 : value <= 0xffffffff ? 2 : 3;
-    *at = (uint8_t)(0xcc + power);
+    int power = event_part_power(value);
+    *at = (uint8_t)(EVENT_MARK_UNSIGNED + power);
     return event_part_big_endian(at + 1, value, 1 << power);
 }
 
@@ -154,7 +174,7 @@ static inline uint8_t *event_part_negative(uint8_t *at, int64_t value)
         return at + 1;
     }
     int power = value >= INT8_MIN ? 0 : value >= INT16_MIN ? 1 : value >= INT32_MIN ? 2 : 3;
-    *at = (uint8_t)(0xd0 + power);
+    *at = (uint8_t)(EVENT_MARK_SIGNED + power);
     return event_part_big_endian(at + 1, (uint64_t)value, 1 << power);
 }
 
@@ -169,8 +189,8 @@ static inline uint8_t *event_part_delta(uint8_t *at, uint64_t value, uint64_t pr
 
 static inline uint8_t *event_part_bin_head(uint8_t *at, uint64_t bytes)
 {
-    int power = bytes <= 0xff ? 0 : bytes <= 0xffff ? 1 : 2;
-    *at = (uint8_t)(0xc4 + power);
+    int power = event_part_power(bytes);
+    *at = (uint8_t)(EVENT_MARK_BIN + power);
     return event_part_big_endian(at + 1, bytes, 1 << power);
 }
 
@@ -209,26 +229,26 @@ static inline bool event_put_reading(struct event_writer *w, enum event_tag tag,
 
 static inline bool event_put_wall_clock(struct event_writer *w, uint64_t ns)
 {
-    return event_put_reading(w, EVENT_WALL_CLOCK, ns, &w->prior.wall);
+    return event_put_reading(w, EVENT_WALL_CLOCK, ns, &w->prior->wall);
 }
 
 static inline bool event_put_monotonic_clock(struct event_writer *w, uint64_t ns)
 {
-    return event_put_reading(w, EVENT_MONOTONIC_CLOCK, ns, &w->prior.monotonic);
+    return event_put_reading(w, EVENT_MONOTONIC_CLOCK, ns, &w->prior->monotonic);
 }
 
 static inline bool event_put_read_tsc(struct event_writer *w, uint64_t cycles)
 {
-    return event_put_reading(w, EVENT_READ_TSC, cycles, &w->prior.cycles);
+    return event_put_reading(w, EVENT_READ_TSC, cycles, &w->prior->cycles);
 }
 
 static inline bool event_put_read_tscp(struct event_writer *w, uint64_t cycles, uint32_t aux)
 {
     uint8_t *at = event_part_head(w->at, EVENT_READ_TSCP, 2);
-    at = event_part_delta(at, cycles, w->prior.special_cycles);
+    at = event_part_delta(at, cycles, w->prior->special_cycles);
     if (!event_finish(w, event_part_unsigned(at, aux)))
         return false;
-    w->prior.special_cycles = cycles;
+    w->prior->special_cycles = cycles;
     return true;
 }
 
@@ -270,7 +290,7 @@ static inline bool event_put_block_read_known(struct event_writer *w, uint64_t h
                                               uint64_t offset, uint64_t length)
 {
     uint8_t *at = event_part_block_read(w->at, handle, offset, length, 0);
-    *at = 0xc0;
+    *at = EVENT_MARK_NIL;
     return event_finish(w, at + 1);
 }
 

@@ -52,6 +52,12 @@ static inline uint8_t *guest(uint64_t address)
 
 #define GUEST(type, address) (*(type *)guest(address))
 
+/* Of what the guest gives. By the instruction, without which this agent is not used. */
+static inline uint32_t checksum(const struct call *call)
+{
+    return event_crc_by_instruction(guest(call->data), call->length);
+}
+
 /* Whether memory is there for the agent to read; `spare` bytes at the end are not. */
 static inline bool readable(uint64_t address, uint64_t size, uint64_t spare)
 {

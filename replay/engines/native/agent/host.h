@@ -1,4 +1,4 @@
-/* The host as the agent sees it: system calls, clocks, memory, checksums. */
+/* The host as the agent sees it: system calls and clocks. */
 #ifndef AGENT_HOST_H
 #define AGENT_HOST_H
 
@@ -49,11 +49,6 @@ static inline int64_t system_call(int64_t number, int64_t a, int64_t b, int64_t 
                      : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
     return result;
-}
-
-static inline void copy(void *to, const void *from, uint64_t size)
-{
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size)::"memory");
 }
 
 static inline uint64_t clock_ns(int32_t clock)

@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "event_format.h"
+
 #define LAYOUT_VERSION 1u
 
-#define SLOT_BYTES (256u << 10) /* traces/limits.py, BLOCK_BYTES */
+#define SLOT_BYTES EVENT_BLOCK_BYTES
 #define SLOTS 8u
 #define CONSOLE_BYTES (256u << 10)
 #define SITES_MAX 1024u
@@ -73,7 +75,7 @@ struct controls {
     uint64_t last_cycles;
     uint64_t timer_ns;
     uint64_t console_bytes; /* printed since the monitor last looked */
-    uint64_t prior[4];      /* the previous readings, in the order of event_format.h */
+    struct event_prior prior; /* the previous readings */
 
     /* The agent fills slot write_seq % SLOTS; the monitor frees slot read_seq % SLOTS. */
     uint64_t write_seq;

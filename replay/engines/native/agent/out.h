@@ -14,6 +14,7 @@
 
 #define WAIT_NS 200000
 
+/* Another block, or this one where it is empty. */
 static inline void out_next(void)
 {
     const uint64_t one = 1;
@@ -23,8 +24,7 @@ static inline void out_next(void)
         while (control->write_seq + 1 - *(volatile uint64_t *)&control->read_seq >= SLOTS)
             system_call(NR_PPOLL, 0, 0, (int64_t)&wait, 0, 0);
         control->slots[(control->write_seq + 1) % SLOTS] = (struct slot){0, 0};
-        for (int i = 0; i < 4; i++)
-            control->prior[i] = 0;
+        control->prior = (struct event_prior){0};
         barrier();
         control->write_seq++;
         if (!control->cut)
@@ -34,28 +34,33 @@ static inline void out_next(void)
     control->cut = 0;
 }
 
-/* A place for an event of at most `size` bytes. */
-static inline uint8_t *out_begin(uint64_t size)
+/* A writer behind the last event. What it stores behind its end is still within the slot: the next
+ * one may be the monitor's. */
+static inline struct event_writer out_writer(void)
 {
-    struct slot *slot;
+    const uint64_t at = control->write_seq % SLOTS;
+    uint8_t *start = agent_shared.slots[at];
 
-    *(volatile uint32_t *)&control->busy = 1;
-    barrier();
-    slot = &control->slots[control->write_seq % SLOTS];
-    if (unlikely(control->cut || slot->length + size > SLOT_BYTES)) {
-        out_next();
-        slot = &control->slots[control->write_seq % SLOTS];
-    }
-    return agent_shared.slots[control->write_seq % SLOTS] + slot->length;
+    return (struct event_writer){start + control->slots[at].length,
+                                 start + SLOT_BYTES - EVENT_SLACK, &control->prior};
 }
 
-/* The event that begins where out_begin said ends at `end`. */
-static inline void out_end(const uint8_t *end)
+static inline struct event_writer out_begin(void)
+{
+    *(volatile uint32_t *)&control->busy = 1;
+    barrier();
+    if (unlikely(control->cut))
+        out_next();
+    return out_writer();
+}
+
+/* The event that begins where out_begin said ends where the writer is. */
+static inline void out_end(const struct event_writer *writer)
 {
     const uint64_t at = control->write_seq % SLOTS;
     struct slot *slot = &control->slots[at];
 
-    slot->length = (uint32_t)(end - agent_shared.slots[at]);
+    slot->length = (uint32_t)(writer->at - agent_shared.slots[at]);
     slot->count++;
     barrier();
     *(volatile uint32_t *)&control->busy = 0;

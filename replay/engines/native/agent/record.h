@@ -3,87 +3,73 @@
 #define AGENT_RECORD_H
 
 #include "calls.h"
-#include "events.h"
 #include "out.h"
 #include "sectors.h"
 
-static inline uint8_t *record_block_read(uint8_t *at, const struct call *call)
+static inline bool record_block_read(struct event_writer *to, const struct call *call)
 {
     const struct block *block = &control->blocks[call->handle];
 
-    at = put_unsigned(put_head(at, 6, TAG_BLOCK_READ), call->handle);
-    at = put_unsigned(put_unsigned(at, call->number), call->length);
-    at = put_unsigned(at, STATUS_OK);
-    if (sectors_cover(block, call->number, call->length)) {
-        *at = MSGPACK_NIL;
-        return at + 1;
-    }
+    if (sectors_cover(block, call->number, call->length))
+        return event_put_block_read_known(to, call->handle, call->number, call->length);
+    if (!event_put_block_read(to, call->handle, call->number, call->length, STATUS_OK,
+                              guest(call->data), call->length))
+        return false;
     sectors_learn(block, call->number, call->length);
-    return put_bytes(at, guest(call->data), call->length);
+    return true;
 }
 
-static inline uint8_t *record_block_write(uint8_t *at, const struct call *call)
+static inline bool record_block_write(struct event_writer *to, const struct call *call)
 {
-    at = put_unsigned(put_head(at, 6, TAG_BLOCK_WRITE), call->handle);
-    at = put_digest(put_unsigned(at, call->number), guest(call->data), call->length);
     sectors_learn(&control->blocks[call->handle], call->number, call->length);
-    return put_unsigned(at, STATUS_OK);
+    return event_put_block_write(to, call->handle, call->number, call->length, checksum(call),
+                                 STATUS_OK);
 }
 
-static inline uint8_t *record_net_read(uint8_t *at, const struct call *call,
-                                       const struct result *result)
-{
-    at = put_unsigned(put_head(at, 5, TAG_NET_READ), call->handle);
-    at = put_unsigned(put_unsigned(at, call->length), result->status);
-    return put_bytes(at, guest(call->data), result->length);
-}
-
-static inline uint8_t *record_net_write(uint8_t *at, const struct call *call)
-{
-    at = put_unsigned(put_head(at, 5, TAG_NET_WRITE), call->handle);
-    return put_unsigned(put_digest(at, guest(call->data), call->length), STATUS_OK);
-}
-
-static inline uint8_t *record_put(uint8_t *at, const struct call *call,
-                                  const struct result *result)
+/* False, with nothing changed that a second attempt would not change again: there is no room. */
+static inline bool record_put(struct event_writer *to, const struct call *call,
+                              const struct result *result)
 {
     switch (call->kind) {
     case CALL_WALL:
-        return put_difference(put_head(at, 2, TAG_WALL), result->value, PRIOR_WALL);
+        return event_put_wall_clock(to, result->value);
     case CALL_MONOTONIC:
-        return put_difference(put_head(at, 2, TAG_MONOTONIC), result->value, PRIOR_MONOTONIC);
+        return event_put_monotonic_clock(to, result->value);
     case CALL_TSC:
-        return put_difference(put_head(at, 2, TAG_TSC), result->value, PRIOR_CYCLES);
+        return event_put_read_tsc(to, result->value);
     case CALL_TSCP:
-        at = put_difference(put_head(at, 3, TAG_TSCP), result->value, PRIOR_SPECIAL_CYCLES);
-        return put_unsigned(at, 0);
+        return event_put_read_tscp(to, result->value, 0);
     case CALL_CONSOLE:
-        return put_digest(put_head(at, 3, TAG_CONSOLE), guest(call->data), call->length);
+        return event_put_console_write(to, call->length, checksum(call));
     case CALL_POLL:
-        at = put_unsigned(put_head(at, 3, TAG_POLL), call->number);
-        return put_unsigned(at, result->value);
+        return event_put_poll(to, call->number, result->value);
     case CALL_SET_TIMER:
-        return put_unsigned(put_head(at, 2, TAG_SET_TIMER), call->number);
+        return event_put_set_timer(to, call->number);
     case CALL_WAIT_READY:
-        at = put_signed(put_head(at, 4, TAG_WAIT_READY), (int64_t)call->number);
-        return put_unsigned(put_unsigned(at, result->value), result->timer_fired);
+        return event_put_wait_ready(to, (int32_t)call->number, result->value,
+                                    result->timer_fired);
     case CALL_BLOCK_READ:
-        return record_block_read(at, call);
+        return record_block_read(to, call);
     case CALL_BLOCK_WRITE:
-        return record_block_write(at, call);
+        return record_block_write(to, call);
     case CALL_NET_READ:
-        return record_net_read(at, call, result);
+        return event_put_net_read(to, call->handle, call->length, result->status,
+                                  guest(call->data), result->length);
     default:
-        return record_net_write(at, call);
+        return event_put_net_write(to, call->handle, call->length, checksum(call), STATUS_OK);
     }
 }
 
+/* No event that the agent makes is too long for an empty slot (calls.h). */
 static inline void record_event(const struct call *call, const struct result *result)
 {
-    const bool has_data = call->kind == CALL_BLOCK_READ || call->kind == CALL_NET_READ;
-    uint8_t *at = out_begin(EVENT_FIXED_MAX + (has_data ? result->length : 0));
+    struct event_writer writer = out_begin();
 
-    out_end(record_put(at, call, result));
+    while (unlikely(!record_put(&writer, call, result))) {
+        out_next();
+        writer = out_writer();
+    }
+    out_end(&writer);
 }
 
 #endif
