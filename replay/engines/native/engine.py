@@ -88,7 +88,6 @@ class NativeEngine(Debuggable):
         self._interrupt_requested = False
         self._agent_stopped = False
         self._executed = False
-        self._has_crossed = False
         self._opened: dict[int, tuple[int, int]] = {}
         self._affinity: tuple[int, set[int]] | None = None
 
@@ -106,10 +105,13 @@ class NativeEngine(Debuggable):
 
     def write(self, gpa: int, data: bytes) -> None:
         """See ``Engine.write``."""
+        self._accessed(gpa, len(data), True)
+        self._put(gpa, data)
+
+    def _put(self, gpa: int, data: bytes) -> None:
         assert self._ram is not None
         end = gpa + len(data)
         self._ram.view[gpa:end] = data
-        self._accessed(gpa, len(data), True)
         for area in self._text.areas:
             if area.start < end and gpa < area.end:
                 self._cpu.store()
@@ -126,7 +128,7 @@ class NativeEngine(Debuggable):
             return
         for name, value in values.items():
             self._cpu.set(name, value)
-        self._has_crossed = self._has_crossed and "rip" not in values
+        self._note_registers(values)
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
@@ -162,6 +164,7 @@ class NativeEngine(Debuggable):
             if self._child is not None:
                 self._child.close()
                 self._child = None
+            self._end_debugging()
             if self._agent is not None:
                 self._agent.close()
             if self._crossings is not None:
@@ -243,6 +246,7 @@ class NativeEngine(Debuggable):
             space.map_into(child, 0)
             if agent is not None:
                 agent.attach(child, 1, self._ram.size, self._protections)
+            self._watch_writes(child)
             end = self._ram.size - 1
             arguments = {0: (LOWEST_GVA, end), 1: (1, end), 2: (0, 7)}
             rule = Rule(SYS_MPROTECT, (child.gate, child.gate), arguments)
@@ -254,8 +258,7 @@ class NativeEngine(Debuggable):
         self._emulation = Emulation(cpu, space)
         self._faults = Faults(space, cpu.get)
         self._delivery = Delivery(cpu, space)
-        self._stops = Stops(child, space, self._text, agent)
-        space.on_access = self._accessed
+        self._begin_debugging(Stops(child, space, self._text, agent), space, agent)
         self._pin()
 
     def _pin(self) -> None:

@@ -5,7 +5,15 @@ import pytest
 from monitors.ports import Breakpoint
 from replay.engines.errors import NoDebugRegister
 from replay.engines.native.engine import NativeEngine
-from replay.engines.ports import Access, Breaks, Steps, Watches, Watchpoint
+from replay.engines.ports import (
+    Access,
+    Breaks,
+    Snapshots,
+    Steps,
+    TracksDirtyPages,
+    Watches,
+    Watchpoint,
+)
 from tests.unit.replay.engines.guests import CODE, HEAP
 from tests.unit.replay.engines.native.machines import native
 
@@ -13,7 +21,7 @@ CONSTANTS = "nop;" * 30 + "mov rax, 0x1122334455667788; nop; hlt"
 INSIDE = CODE + 30 + 2
 
 
-@pytest.mark.parametrize("ability", [Steps, Breaks, Watches])
+@pytest.mark.parametrize("ability", [Steps, Breaks, Watches, TracksDirtyPages, Snapshots])
 def test_abilities(ability: type) -> None:
     assert isinstance(NativeEngine(), ability)
 
