@@ -39,17 +39,21 @@ def program(name: str) -> Path:
 
 
 class Tender:
-    """Runs the programs in ``folder``; guests are built into ``guests`` when they are needed."""
+    """Runs the programs in ``folder``; guests of ``target`` are built into ``guests`` when they are
+    needed."""
 
-    def __init__(self, folder: Path, guests: Path) -> None:
+    def __init__(self, folder: Path, guests: Path, target: str = "hvt") -> None:
+        self.target = target
         self.folder = folder
         self.trace = folder / "run.mp"
         self._guests = guests
 
     def guest(self, name: str) -> Path:
         """The image of a shipped program."""
-        output = self._guests / f"{name}.hvt"
-        return output if output.exists() else build_guest(find_program(name).request("hvt", output))
+        output = self._guests / f"{name}.{self.target}"
+        if output.exists():
+            return output
+        return build_guest(find_program(name).request(self.target, output))
 
     def image(self, name: str, size_bytes: int) -> Path:
         """A file of zeros, sparse."""

@@ -1,9 +1,9 @@
-"""Every case of Solo5's own suite (v0.12) that applies to hvt on Linux, with our guests.
+"""Every case of Solo5's own suite (v0.12) that applies to hvt or spt on Linux, with our guests.
 
 The arguments, the memory and the expectations are upstream's; each run is then replayed and
 checked. The cases with a network are in test_upstream_suite_net.py. Not here are the cases of other
-targets (`seccomp` belongs to spt) and those for OpenBSD alone, whose hypervisor enforces what
-Linux's does not (`xnor`, `rnox`, `wnox`); the conformance suite runs those guests all the same.
+targets and those for OpenBSD alone, whose hypervisor enforces what Linux's does not (`xnor`,
+`rnox`, and `wnox` for hvt); the conformance suite runs those guests all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ MANIFEST_NOTE = struct.pack("<I", 0x3154464D)  # mft_abi.h: type "MFT1" of a not
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A row of upstream's table: how it is called and what must come of it.
+    """A row of upstream's table for one target: how it is called and what must come of it.
 
     ``image_bytes`` is the size of the image behind the device `storage`; ``recorded`` is false
     where the tender refuses to start.
@@ -46,9 +46,10 @@ class Case:
     arguments: tuple[str, ...] = ()
     image_bytes: int = 0
     recorded: bool = True
+    target: str = "hvt"
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.target} {self.name}"
 
 
 def success(name: str, program: str = "", **how: object) -> Case:
@@ -72,16 +73,15 @@ def refused(name: str, message: str, image_bytes: int, sector_size: int) -> Case
     )
 
 
-CASES = (
+def segmentation_fault(name: str) -> Case:
+    return Case(name, name, status=139, lacks=("FAILURE",))
+
+
+OF_BOTH = (
     success("hello", arguments=("Hello_Solo5",)),
     success("quiet", arguments=("--solo5:quiet",), lacks=("Solo5:",)),
     Case("output", "output"),
     success("globals"),
-    abort("exception"),
-    abort("zeropage"),
-    Case("xnow", "xnow", status=1, words=(FAULT,)),
-    Case("rnow", "rnow", status=1, words=(FAULT,)),
-    abort("notls"),
     success("tls"),
     abort("ssp"),
     success("fpu"),
@@ -97,6 +97,23 @@ CASES = (
     refused("blk odd", ODD, 4 * MIB, 521),
     refused("blk too small", TOO_SMALL, 4 * MIB, 256),
 )
+OF_HVT = (
+    abort("exception"),
+    abort("zeropage"),
+    Case("xnow", "xnow", status=1, words=(FAULT,)),
+    Case("rnow", "rnow", status=1, words=(FAULT,)),
+    abort("notls"),
+)
+OF_SPT = (
+    segmentation_fault("exception"),
+    segmentation_fault("zeropage"),
+    segmentation_fault("xnow"),
+    segmentation_fault("wnox"),
+    segmentation_fault("notls"),
+    Case("seccomp", "sptfaults", status=159, lacks=("FAILURE",), arguments=("dup",)),
+)
+CASES = (*OF_BOTH, *OF_HVT, *(replace(case, target="spt") for case in (*OF_BOTH, *OF_SPT)))
+MEMORY = {"hvt": "--mem=4096", "spt": "--mem=2"}
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +121,9 @@ def guests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tender-guests")
 
 
-@pytest.fixture
-def tender(tmp_path: Path, guests: Path) -> Tender:
-    return Tender(tmp_path, guests)
+@pytest.fixture(params=["hvt"])
+def tender(tmp_path: Path, guests: Path, request: pytest.FixtureRequest) -> Tender:
+    return Tender(tmp_path, guests, request.param)
 
 
 def assert_faithful(tender: Tender, recorded: Done) -> None:
@@ -115,12 +132,15 @@ def assert_faithful(tender: Tender, recorded: Done) -> None:
     assert replayed.stdout.startswith("faithful: "), replayed.output
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    ("tender", "case"), [(case.target, case) for case in CASES], indirect=["tender"], ids=str
+)
 def test_case(tender: Tender, case: Case) -> None:
     options = list(case.options)
     if case.image_bytes:
         options.append(f"--block:storage={tender.image('disk.img', case.image_bytes)}")
-    done = tender.record("--mem=4096", *options, "--", tender.guest(case.program), *case.arguments)
+    memory, guest = MEMORY[case.target], tender.guest(case.program)
+    done = tender.record(memory, *options, "--", guest, *case.arguments)
     assert done.status == case.status, done.output
     assert [word for word in case.words if word not in done.output] == [], done.output
     assert [word for word in case.lacks if word in done.output] == []
@@ -149,10 +169,11 @@ def test_dumpcore(tender: Tender) -> None:
     assert_faithful(tender, done)
 
 
+@pytest.mark.parametrize("tender", MEMORY, indirect=True)
 def test_mft_maxdevices(tender: Tender) -> None:
     images = [(f"storage{n}", tender.image(f"disk{n}.img", 4096)) for n in range(63)]
     options = [f"--block:{name}={image}" for name, image in images]
-    done = tender.record("--mem=4096", *options, tender.guest("maxdevices"))
+    done = tender.record(MEMORY[tender.target], *options, tender.guest("maxdevices"))
     assert (done.status, "SUCCESS" in done.stdout) == (0, True), done.output
     assert_faithful(tender, done)
 

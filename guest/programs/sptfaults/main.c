@@ -41,6 +41,14 @@ static void int3(void)
     __asm__ __volatile__("int3");
 }
 
+/* Upstream's test of the filter. */
+static void dup(void)
+{
+    long result;
+
+    __asm__ __volatile__("syscall" : "=a"(result) : "a"(32), "D"(1) : "rcx", "r11", "memory");
+}
+
 /* getpid, were it not for the filter. */
 static void int80(void)
 {
@@ -174,7 +182,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } faults[] = {
-    {"div0", div0},       {"ud2", ud2},           {"int3", int3},         {"int80", int80},
+    {"div0", div0},       {"ud2", ud2},           {"int3", int3},         {"dup", dup},           {"int80", int80},
     {"int33", int33},     {"hlt", hlt},           {"cli", cli},           {"out", out},
     {"in", in},           {"cr0", cr0},           {"rdmsr", rdmsr},       {"gp", gp},
     {"jump", jump},       {"far", far},           {"below", below},       {"above", above},
