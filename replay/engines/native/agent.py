@@ -64,6 +64,7 @@ _SYS_CLOCK_GETTIME, _SYS_PPOLL = 228, 271
 _EINTR = 4
 _RESTARTS = range((1 << 64) - 516, (1 << 64) - 511)  # ERESTARTSYS .. ERESTART_RESTARTBLOCK
 _STEPS_MAX = 64
+_REQUESTS_MAX = 50
 
 
 class _Place(enum.Enum):
@@ -115,6 +116,7 @@ class Agent:
         self._broken: set[int] = set()
         self._installed = False
         self._native_of: dict[int, int] = {}
+        self._requests = 0
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -247,6 +249,7 @@ class Agent:
         """
         assert self._child is not None
         tracee = self._child.tracee
+        self._requests = 0
         self.control.virtual_flags = virtual_flags
         if how == SINGLE_STEP:
             self.remove()
@@ -281,10 +284,7 @@ class Agent:
                 return self._stopped_before(number, rip)
             return None if self._is_broken_into(number, rip) else number
         if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP):
-            raise EngineFailure(
-                f"the guest has damaged the agent in its process ({signal.Signals(number).name} at "
-                f"{rip:#x}); record it without an agent: SOLO5_REPLAY_PURE_PYTHON=1"
-            )
+            raise _damaged(f"{signal.Signals(number).name} at {rip:#x}")
         return self._leave(place, number)
 
     def _stopped_before(self, number: int, rip: int) -> int:
@@ -302,6 +302,9 @@ class Agent:
         assert self._child is not None
         tracee = self._child.tracee
         if place is not _Place.LEAVING:
+            self._requests += 1
+            if self._requests > _REQUESTS_MAX:
+                raise _damaged(f"it does not come out of {tracee.registers[RIP]:#x}")
             self.control.stop = 1
             words = tracee.fetch()
             if words[ORIG_RAX] != NO_SYSTEM_CALL and words[RAX] in _RESTARTS:
@@ -422,6 +425,13 @@ class Agent:
         size = end - start
         child.call(SYS_MMAP, start, size, protection, _MAP_PRIVATE_ANONYMOUS, (1 << 64) - 1, 0)
         self._places = TrampolinePlaces(start, end)
+
+
+def _damaged(what: str) -> EngineFailure:
+    return EngineFailure(
+        f"the guest has damaged the agent in its process ({what}); record it without an agent: "
+        "SOLO5_REPLAY_PURE_PYTHON=1"
+    )
 
 
 def _plain_start(protections: Sequence[Protection]) -> int:

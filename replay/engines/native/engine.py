@@ -463,10 +463,10 @@ class NativeEngine(Debuggable):
         raise _refusal(site)
 
     def _emulate(self, site: Site) -> Exit | None:
-        if self._cpu.user_mode and site.text == "syscall":
+        if self._cpu.user_mode and site.text in ("syscall", "sysenter"):
             behind = (site.address + site.length) & _U64
             self._cpu.set("rip", behind)
-            return self._call_exit(behind, legacy=False)
+            return self._call_exit(behind, legacy=site.text == "sysenter")
         self._emulation.execute(site)
         while self._emulation.lost:
             rip = self._cpu.words[RIP]
