@@ -41,26 +41,30 @@ def nowhere(_possible: None) -> Iterator[Namespace]:
 
 
 @pytest.fixture(scope="session")
-def guests(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Shipped programs by name, each built once."""
+def guests(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Shipped programs by name and target, each built once."""
     folder = tmp_path_factory.mktemp("guests")
 
-    def guest(name: str) -> Path:
-        output = folder / f"{name}.hvt"
-        return output if output.exists() else build_guest(find_program(name).request("hvt", output))
+    def guest(name: str, target: str) -> Path:
+        output = folder / f"{name}.{target}"
+        if output.exists():
+            return output
+        return build_guest(find_program(name).request(target, output))
 
     return guest
 
 
 @pytest.fixture
-def record(namespace: Namespace, guests: Callable[[str], Path]) -> Iterator[Record]:
+def record(namespace: Namespace, guests: Callable[[str, str], Path]) -> Iterator[Record]:
     """Start to record a program on `tap0` (or the interfaces of `taps`), and wait until it says
     that it is ready."""
     with ExitStack() as running:
 
-        def start(program: str, *arguments: str, taps: dict[str, str] | None = None) -> LiveRun:
+        def start(
+            program: str, *arguments: str, taps: dict[str, str] | None = None, target: str = "hvt"
+        ) -> LiveRun:
             chosen = taps or {"service0": "tap0"}
-            run = LiveRun(namespace, guests(program), chosen, arguments)
+            run = LiveRun(namespace, guests(program, target), chosen, arguments)
             running.enter_context(run)
             run.wait_for(f"{list(chosen)[-1]}: ")
             return run

@@ -29,10 +29,11 @@ def wired(namespace: Namespace) -> Namespace:
     return namespace
 
 
+@pytest.mark.parametrize("target", ["hvt", "spt"])
 def test_a_mebibyte_with_curl(
-    wired: Namespace, record: Record, assert_faithful: Faithful, tmp_path: Path
+    wired: Namespace, record: Record, assert_faithful: Faithful, tmp_path: Path, target: str
 ) -> None:
-    run = record("http", "limit", "1")
+    run = record("http", "limit", "1", target=target)
     body = tmp_path / "body"
     wired.command(["curl", "-sS", "--fail", "-o", str(body), "http://10.0.0.2/1m"])
     assert body.read_bytes() == browser.pattern(MEBIBYTE)

@@ -21,11 +21,12 @@ def received(report: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.parametrize("target", ["hvt", "spt"])
 def test_a_flood_is_answered_to_the_last(
-    namespace: Namespace, record: Record, assert_faithful: Faithful
+    namespace: Namespace, record: Record, assert_faithful: Faithful, target: str
 ) -> None:
     namespace.add_tap("tap0", "10.0.0.1/24")
-    run = record("net", "limit", "3000")
+    run = record("net", "limit", "3000", target=target)
     report = namespace.command(["ping", "-f", "-q", "-c", "3000", GUEST])
     recorded = run.finish()
     assert received(report) == 3000

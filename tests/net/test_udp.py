@@ -28,15 +28,16 @@ def echoes(datagrams: list[bytes]) -> list[bytes]:
         return replies
 
 
+@pytest.mark.parametrize("target", ["hvt", "spt"])
 def test_datagrams_of_all_sizes_come_back(
-    namespace: Namespace, record: Record, assert_faithful: Faithful
+    namespace: Namespace, record: Record, assert_faithful: Faithful, target: str
 ) -> None:
     """Those above 1472 bytes are fragmented, both ways."""
     namespace.add_tap("tap0", "10.0.0.1/24")
     sizes = [0, 1, 2, 512, 1471, 1472, 1473, 8000]
     source = random.Random(7)
     datagrams = [source.randbytes(size) for size in sizes * 10]
-    run = record("udp", "limit", str(len(datagrams)))
+    run = record("udp", "limit", str(len(datagrams)), target=target)
     assert namespace.run(echoes, datagrams) == datagrams
     recorded = run.finish()
     assert f"{len(datagrams)} datagrams echoed" in recorded.stdout

@@ -49,9 +49,10 @@ class PingCase:
     arguments: tuple[str, ...] = ()
     pattern: str = ""
     words: str = "SUCCESS"
+    target: str = "hvt"
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.target} {self.name}"
 
     def with_share(self, share: int) -> PingCase:
         """The case with only so large a part of its pings."""
@@ -71,23 +72,26 @@ class Outcome:
 FIRST = Link("service0", "tap100", "10.0.0.1/24", "10.0.0.2")
 SECOND = Link("service1", "tap101", "10.1.0.1/24", "10.1.0.2")
 JUMBO = Link("service0", "tap102", mtu=9000)
-CASES = (
+OF_HVT = (
     PingCase("net", "net", (FIRST,), 100_000),
     PingCase("net_2if", "net2if", (FIRST, SECOND), 50_000),
     PingCase("net_mtu", "netmtu", (JUMBO,), words="MTU is 9000"),
     PingCase("net_ring", "net", (FIRST,), 10_000, ("pattern",), "deadbeef"),
 )
+CASES = (*OF_HVT, *(replace(case, target="spt") for case in OF_HVT))
+MEMORY = {"hvt": "--mem=4096", "spt": "--mem=2"}
 
 
 def run_case(namespace: Namespace, case: PingCase, folder: Path) -> Outcome:
     """Record and replay one case in an empty namespace."""
-    guest = build_guest(find_program(case.program).request("hvt", folder / f"{case.program}.hvt"))
+    image = folder / f"{case.program}.{case.target}"
+    guest = build_guest(find_program(case.program).request(case.target, image))
     for link in case.links:
         namespace.add_tap(link.tap, link.address, link.mtu)
     pinged = [link for link in case.links if link.guest]
     limit = ("limit", str(case.pings * len(pinged))) if pinged else ()
     taps = {link.device: link.tap for link in case.links}
-    recorder = (str(Path(sys.executable).with_name("solo5-record")), "--mem=4096")
+    recorder = (str(Path(sys.executable).with_name("solo5-record")), MEMORY[case.target])
     with LiveRun(namespace, guest, taps, (*case.arguments, *limit), recorder=recorder) as run:
         run.wait_for("MTU is")
         lost = _flood(namespace, case, pinged)
@@ -140,7 +144,7 @@ def main() -> int:
         good = _is_as_expected(case, outcome)
         failed += not good
         print(
-            f"{case.name}: {'as expected' if good else 'NOT as expected'}; {case.pings} pings a "
+            f"{case}: {'as expected' if good else 'NOT as expected'}; {case.pings} pings a "
             f"link, {outcome.lost} lost, recorded in {outcome.recorded.seconds:.1f} s, replayed "
             f"in {outcome.replayed.seconds:.1f} s, {outcome.trace_bytes} bytes of trace",
             flush=True,
