@@ -11,7 +11,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +33,8 @@ class RecordingLane:
     """See ``replay.machine.ports.Lane``; a context manager that ends its thread.
 
     ``flush_interval_s`` is how long events may stay with the agent; None: until a block is full or
-    the door answers.
+    the door answers. ``on_failure`` is called, from another thread and until the guest has stopped,
+    when its agent is found damaged.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RecordingLane:
         self._loss: TraceWriteError | None = None
         self._failure: EngineError | None = None
         self._interval_s = flush_interval_s
+        self.on_failure: Callable[[], object] = _nothing
 
     def __enter__(self) -> Self:
         self._ending.clear()
@@ -80,7 +82,7 @@ class RecordingLane:
             source.note_timer(clock.timer_ns)
             self._recording.console_bytes += self._agent.take_printed()
             with self._lock:
-                self._take(self._agent.cut(stopped=True, wait=_no_wait))
+                self._take(self._agent.cut(stopped=True, wait=_nothing))
             self._report()
 
     def _report(self) -> None:
@@ -102,6 +104,8 @@ class RecordingLane:
                     self._take(self._agent.sealed())
                 else:
                     self._take(self._agent.cut(stopped=False, wait=_breathe))
+            if self._failure is not None:
+                self.on_failure()
 
     def _take(self, finished: Iterable[FinishedEvents]) -> None:
         """Bring events to the trace; the lock is held. They are taken even when there is no trace
@@ -146,7 +150,9 @@ def recording_lane(
     )
     if not agent.record(machine.monitor.name, given):
         return None
-    return RecordingLane(agent, source, recording, writer, flush_interval_s)
+    lane = RecordingLane(agent, source, recording, writer, flush_interval_s)
+    lane.on_failure = machine.interrupt
+    return lane
 
 
 def _block(handle: int, devices: LaneDevices, recording: Recording) -> AgentBlock:
@@ -160,5 +166,5 @@ def _breathe() -> None:
     time.sleep(_BREATH_S)
 
 
-def _no_wait() -> None:
+def _nothing() -> None:
     return
