@@ -18,8 +18,8 @@ setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 demo: setup  ## build a guest, record it until it fails, replay the failure
 	@./scripts/demo.sh
 
-test: setup  ## all tests
-	$(BIN)/python -m pytest
+test: setup  ## all tests, on all processors
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 lint: setup  ## format, style, types, import direction
 	$(BIN)/ruff format --check $(PYTHON_FILES)

@@ -1,10 +1,21 @@
-"""For all tests: modules of the suites are importable from anywhere (`tests.conformance…`)."""
+"""For all tests: modules of the suites are importable from anywhere (`tests.conformance…`), and a
+file's tests stay together where several processes share the work (`pytest -n`)."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is in no group yet is in that of its file: its fixtures are made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))

@@ -10,7 +10,7 @@ import pytest
 from replay.testing.cases import GuestShelf
 from replay.testing.replayer import ReplayerProcess
 from tests.conformance.matrix import MATRIX_RESULTS, MatrixResults
-from tests.conformance.platforms import PLATFORMS, Platform, all_trials
+from tests.conformance.platforms import PLATFORMS, Platform, Trial, all_trials
 from tests.conformance.studio import Studio
 
 
@@ -35,8 +35,22 @@ def _is_parametrized(metafunc: pytest.Metafunc, name: str) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The support matrix is compared when all results are there."""
+    """One process has all trials of a program; the support matrix is compared behind them."""
+    for item in items:
+        if program := _program_of(item):
+            item.add_marker(pytest.mark.xdist_group(f"program {program}"))
     items.sort(key=lambda item: item.path.name == "test_support_matrix.py")
+
+
+def _program_of(item: pytest.Item) -> str:
+    """The name of the program that a test is about, if it is about one."""
+    given = (
+        item.callspec.params
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else {}
+    )
+    about = given.get("program", given.get("trial"))
+    return about.program.name if isinstance(about, Trial) else getattr(about, "name", "")
 
 
 @pytest.fixture(scope="session")
