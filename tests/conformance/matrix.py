@@ -77,6 +77,7 @@ class MatrixResults:
         return all(
             len(self.outcomes.get((platform.name, run), {})) == len(PROPERTIES)
             for platform in PLATFORMS
+            if not platform.why_left_out(program_name)
             for run in runs_of(find_program(program_name), platform.target)
         )
 
@@ -84,6 +85,8 @@ class MatrixResults:
         """One field of the table."""
         if why_not := program.why_not(platform.target):
             return f"no: {why_not}"
+        if why_left_out := platform.why_left_out(program.name):
+            return f"not run: {why_left_out}"
         reasons: dict[str, list[str]] = defaultdict(list)
         for case in program.cases(platform.target):
             outcomes = self.outcomes.get((platform.name, f"{program.name}-{case.name}"), {})

@@ -24,13 +24,20 @@ COMPILED_CALLBACKS = "replay.engines.unicorn._hooks"
 @dataclass(frozen=True, slots=True)
 class Platform:
     """A monitor on an engine. ``environment`` chooses a variant of the engine in this process and
-    in others; ``needs`` is an extension module without which there is no such variant."""
+    in others; ``needs`` is an extension module without which there is no such variant. ``only``
+    names the programs that are enough for it, because of ``sample``; all where it is empty."""
 
     name: str
     target: str
     engine: str
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: str = ""
+    only: frozenset[str] = frozenset()
+    sample: str = ""
+
+    def why_left_out(self, program: str) -> str:
+        """Why the platform does without a program; empty where it does not."""
+        return self.sample if self.only and program not in self.only else ""
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-").replace(",", "")
@@ -72,7 +79,16 @@ PLATFORMS = (
         environment={PURE_PYTHON_VARIABLE: "1"},
     ),
     Platform("hvt on native", "hvt", "native"),
+    Platform("hvt on kvm", "hvt", "kvm"),
     Platform("spt on unicorn", "spt", "unicorn", needs=COMPILED_CALLBACKS),
+    Platform(
+        "spt on unicorn, Python callbacks",
+        "spt",
+        "unicorn",
+        environment={PURE_PYTHON_VARIABLE: "1"},
+        only=frozenset(("blk", "entropy", "hello", "net", "sptfaults", "syscalls", "time", "tls")),
+        sample="not about system calls or faults, in which targets differ here",
+    ),
     Platform("spt on native", "spt", "native"),
 )
 
@@ -115,6 +131,7 @@ def _trials(programs: Sequence[Program]) -> list[Trial]:
         Trial(platform, program, case)
         for platform in PLATFORMS
         for program in programs
+        if not platform.why_left_out(program.name)
         for case in program.cases(platform.target)
     ]
 
