@@ -6,13 +6,11 @@ stop the registers that the guest would have without jumps.
 
 from __future__ import annotations
 
-import enum
 import os
 import signal
 import socket
 import weakref
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from monitors.ports import Protection
 from replay.engines.errors import EngineFailure
@@ -21,28 +19,18 @@ from replay.engines.native.child import (
     FIRST_DESCRIPTOR,
     MAP_PRIVATE,
     MAP_SHARED,
-    PROT_EXEC,
     PROT_READ,
     PROT_WRITE,
     SYS_MMAP,
     Child,
 )
-from replay.engines.native.jump_patching import (
-    TRAMPOLINE_BYTES,
-    TrampolinePlaces,
-    Window,
-    code_of,
-    find_window,
-    jump_bytes,
-    trampoline,
-)
-from replay.engines.native.layout import DEVICES_MAX, SHARED_BYTES, SITES_MAX
+from replay.engines.native.jumps import Jumps, TrampolinePart
+from replay.engines.native.layout import DEVICES_MAX, SHARED_BYTES
 from replay.engines.native.passing import SYS_RECVMSG, receive_descriptor, send_descriptor
 from replay.engines.native.ptrace import NO_SYSTEM_CALL, ORIG_RAX, RAX, RIP, SINGLE_STEP
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.shared import SharedMemory
 from replay.engines.native.vdso import REGIONS, clock_function
-from replay.engines.sites import Site, decode
 
 STOPPED = -1
 """What ``Agent.go`` gives instead of a signal: behind a crossing that was the last one allowed, or
@@ -54,46 +42,13 @@ _SECTORS_AT = 3 << 32
 SECTORS_BYTES_MAX = 1 << 27
 """The largest bitmap of known sectors: devices of 512 GiB."""
 
-_GAP_BYTES = 64 << 20
-_TRAMPOLINES_BYTES = 64 << 20
-_REACH_BYTES = 1 << 31
 _MAP_FIXED = 0x10
-_MAP_PRIVATE_ANONYMOUS = 0x32  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
 _SYS_READ, _SYS_WRITE, _SYS_PREAD64, _SYS_PWRITE64 = 0, 1, 17, 18
 _SYS_CLOCK_GETTIME, _SYS_PPOLL = 228, 271
 _EINTR = 4
 _RESTARTS = range((1 << 64) - 516, (1 << 64) - 511)  # ERESTARTSYS .. ERESTART_RESTARTBLOCK
 _STEPS_MAX = 64
 _REQUESTS_MAX = 50
-
-
-class _Place(enum.Enum):
-    """Where the process stands."""
-
-    GUEST = "guest"
-    ENTERING = "entering"  # in a trampoline, before the agent
-    AGENT = "agent"
-    LEAVING = "leaving"  # in a trampoline, behind the site
-
-
-@dataclass(frozen=True, slots=True)
-class _Jump:
-    """A jump that is in force: ``old`` is what it replaced in the process."""
-
-    window: Window
-    code: bytes
-    old: bytes
-    at: int
-    trap: int
-    after: int
-
-
-@dataclass(slots=True)
-class JumpCount:
-    """How many sites jump to the agent, and those that had no room for it."""
-
-    patched: int = 0
-    left: list[str] = field(default_factory=list)
 
 
 class Agent:
@@ -103,7 +58,6 @@ class Agent:
         self._image = image
         self.memory = SharedMemory()
         self.control = self.memory.control
-        self.jumps = JumpCount()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ours, self._theirs = ours.detach(), theirs.detach()
         self._file = os.memfd_create("solo5-agent-code", os.MFD_CLOEXEC)
@@ -111,11 +65,6 @@ class Agent:
         self._end = weakref.finalize(self, os.close, self._ours)
         os.write(self._file, image.data)
         self._child: Child | None = None
-        self._jumps: list[_Jump] = []
-        self._resting: list[_Jump] = []
-        self._broken: set[int] = set()
-        self._installed = False
-        self._native_of: dict[int, int] = {}
         self._requests = 0
 
     @property
@@ -148,8 +97,9 @@ class Agent:
         control.clock_gettime = self._clock
         control.plain_start = _plain_start(protections)
         control.read_start = _read_start(protections)
-        self._places: TrampolinePlaces | None = None
-        self._map_trampolines(child, mem_size)
+        entry, shared = self._base + self._image.entry, self._base + self._image.shared
+        self.jumps = Jumps(child, control, entry=entry, shared=shared)
+        self.jumps.map_trampolines(mem_size)
 
     def rules(self) -> Sequence[Rule]:
         """What the child's filter must allow."""
@@ -194,46 +144,6 @@ class Agent:
             numbers.append(receive_descriptor(child, FIRST_DESCRIPTOR + self._first + 2))
         return numbers
 
-    def add_sites(self, sites: Iterable[Site], start: int, end: int) -> None:
-        """Prepare jumps for those of ``sites`` that the agent can serve, in the code ``[start,
-        end)``, which holds their traps already. What was prepared for it before is forgotten."""
-        self.remove()
-        for jumps in (self._jumps, self._resting):
-            jumps[:] = [jump for jump in jumps if not start <= jump.window.start < end]
-        for site in sites:
-            if code_of(site) is None:
-                continue
-            window = find_window(site, self._child_code, start, end, decode)
-            if window is None or not self._add(window):
-                self.jumps.left.append(f"{site.text} at {site.address:#x}")
-
-    def install(self) -> None:
-        """Put the jumps into the guest's code."""
-        if not self._installed:
-            self._installed = True
-            for jump in self._jumps:
-                if jump.window.start not in self._broken:
-                    self._write(jump.window.start, jump.code)
-                    self._note_redirect(jump)
-
-    def remove(self) -> None:
-        """Give the guest its own code back."""
-        if self._installed:
-            self._installed = False
-            self._native_of.clear()
-            for jump in self._jumps:
-                self._write(jump.window.start, jump.old)
-
-    def avoid(self, addresses: Collection[int], *, everything: bool) -> None:
-        """Put no jumps where instructions at ``addresses`` begin or would be moved, or none at all,
-        until the next call."""
-        self.remove()
-        jumps, self._jumps, self._resting = [*self._jumps, *self._resting], [], []
-        for jump in jumps:
-            window = jump.window
-            rests = everything or any(window.start <= at <= window.end for at in addresses)
-            (self._resting if rests else self._jumps).append(jump)
-
     def close(self) -> None:
         """Give back what the agent holds of the host; twice does no harm."""
         self._handed_over()
@@ -252,10 +162,10 @@ class Agent:
         self._requests = 0
         self.control.virtual_flags = virtual_flags
         if how == SINGLE_STEP:
-            self.remove()
-        if self._native_of:
-            words = tracee.fetch()
-            native = self._native_of.get(words[RIP])
+            self.jumps.remove()
+        redirects = self.jumps.redirects
+        if redirects:
+            native = redirects.get(tracee.fetch()[RIP])
             if native is not None:
                 self._set_rip(native)
         while True:
@@ -271,37 +181,37 @@ class Agent:
         rip = self._child.tracee.fetch()[RIP]
         if number == signal.SIGTRAP:
             if rip == self._base + self._image.stopped + 1:
-                self._set_rip(self._guest_rip(self.control.resume))
+                self._set_rip(self.jumps.guest_of(self.control.resume))
                 self.control.stop = 0
                 return STOPPED
-            for jump in self._jumps:
-                if jump.window.is_inside and rip == jump.trap + 1:
-                    rip = jump.window.site + 1
-                    self._set_rip(rip)
-        place = self._place_of(rip)
-        if place is _Place.GUEST:
+            site = self.jumps.trapped_site(rip - 1)
+            if site is not None:
+                rip = site + 1
+                self._set_rip(rip)
+        part = self.jumps.part_at(rip)
+        if part is None and not self._is_agents(rip):
             if self.control.stop:
                 return self._stopped_before(number, rip)
             return None if self._is_broken_into(number, rip) else number
         if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP):
             raise _damaged(f"{signal.Signals(number).name} at {rip:#x}")
-        return self._leave(place, number)
+        return self._leave(part, number)
 
     def _stopped_before(self, number: int, rip: int) -> int:
         """The agent was told to leave, and has left a crossing to the door: which then has not
         begun, and is made again when the guest goes on."""
         self.control.stop = 0
         behind = {signal.SIGTRAP.value: 1, signal.SIGSYS.value: 2}.get(number, 0)
-        if all(jump.window.site != rip - behind for jump in self._jumps):
+        if not self.jumps.is_site(rip - behind):
             return number
         self._set_rip(rip - behind)
         return signal.SIGSTOP
 
-    def _leave(self, place: _Place, number: int) -> int | None:
+    def _leave(self, part: TrampolinePart | None, number: int) -> int | None:
         """A signal has stopped the process outside of the guest's code."""
         assert self._child is not None
         tracee = self._child.tracee
-        if place is not _Place.LEAVING:
+        if part is not TrampolinePart.LEAVING:
             self._requests += 1
             if self._requests > _REQUESTS_MAX:
                 raise _damaged(f"it does not come out of {tracee.registers[RIP]:#x}")
@@ -315,86 +225,28 @@ class Agent:
         for _ in range(_STEPS_MAX):
             tracee.resume(SINGLE_STEP)
             tracee.wait()
-            if self._place_of(tracee.fetch()[RIP]) is _Place.GUEST:
+            if self.jumps.part_at(tracee.fetch()[RIP]) is None:
                 return number
         raise EngineFailure("the guest's process does not come out of a trampoline")
 
     def _is_broken_into(self, number: int, rip: int) -> bool:
         """Whether somebody branched into the middle of a jump, which then is taken back."""
-        if not self._installed or number == signal.SIGSTOP:
-            return False
         at = rip - 1 if number == signal.SIGTRAP else rip
-        for jump in self._jumps:
-            window = jump.window
-            if window.start < at < window.end and window.start not in self._broken:
-                self._broken.add(window.start)
-                self._native_of.pop(window.after, None)
-                self._write(window.start, jump.old)
-                self._set_rip(at)
-                return True
-        return False
+        if number == signal.SIGSTOP or not self.jumps.take_back(at):
+            return False
+        self._set_rip(at)
+        return True
 
-    def _place_of(self, rip: int) -> _Place:
-        if self._base <= rip < self._base + len(self._image.data):
-            return _Place.AGENT
-        if self._vdso[0] <= rip < self._vdso[1]:
-            return _Place.AGENT
-        for jump in self._jumps:
-            if jump.at <= rip < jump.at + TRAMPOLINE_BYTES:
-                inside = jump.window.is_inside and rip > jump.trap
-                return _Place.LEAVING if inside else _Place.ENTERING
-        return _Place.GUEST
-
-    def _guest_rip(self, native: int) -> int:
-        for jump in self._jumps:
-            if jump.after == native:
-                return jump.window.after
-        return native
-
-    def _note_redirect(self, jump: _Jump) -> None:
-        if jump.window.is_inside:
-            self._native_of[jump.window.after] = jump.after
+    def _is_agents(self, rip: int) -> bool:
+        """Whether the process is in the agent, or in what the agent calls."""
+        image = self._base, self._base + len(self._image.data)
+        return any(start <= rip < end for start, end in (image, self._vdso))
 
     def _set_rip(self, rip: int) -> None:
         assert self._child is not None
         words = self._child.tracee.registers
         words[RIP], words[ORIG_RAX] = rip, NO_SYSTEM_CALL
         self._child.tracee.store()
-
-    def _add(self, window: Window) -> bool:
-        index = self.control.site_count
-        if self._places is None or index == SITES_MAX or self._overlaps(window):
-            return False
-        at = self._places.place(window)
-        if at is None:
-            return False
-        base, image = self._base, self._image
-        made = trampoline(window, at, index, base + image.entry, base + image.shared)
-        self._write(at, made.data)
-        old = self._child_code(window.start, window.end - window.start)
-        jump = _Jump(window, jump_bytes(window, at), old, at, made.trap, made.after)
-        self._jumps.append(jump)
-        entry = self.control.sites[index]
-        entry.at, entry.after, entry.kind = made.trap, made.after, int(window.code)
-        self.control.site_count = index + 1
-        self.jumps.patched += 1
-        return True
-
-    def _overlaps(self, window: Window) -> bool:
-        """Whether another jump touches this one's code."""
-        return any(
-            jump.window.start < max(window.end, window.after)
-            and window.start < max(jump.window.end, jump.window.after)
-            for jump in (*self._jumps, *self._resting)
-        )
-
-    def _child_code(self, address: int, size: int) -> bytes:
-        assert self._child is not None
-        return self._child.read(address, size)
-
-    def _write(self, address: int, data: bytes) -> None:
-        assert self._child is not None
-        self._child.write(address, data)
 
     def _map_image(self, child: Child) -> None:
         code, shared = self._first + 1, self._first
@@ -415,16 +267,6 @@ class Agent:
             descriptor=shared,
             offset=0,
         )
-
-    def _map_trampolines(self, child: Child, mem_size: int) -> None:
-        start = mem_size + _GAP_BYTES
-        end = start + _TRAMPOLINES_BYTES
-        if end > _REACH_BYTES:
-            return
-        protection = PROT_READ | PROT_EXEC
-        size = end - start
-        child.call(SYS_MMAP, start, size, protection, _MAP_PRIVATE_ANONYMOUS, (1 << 64) - 1, 0)
-        self._places = TrampolinePlaces(start, end)
 
 
 def _damaged(what: str) -> EngineFailure:

@@ -56,6 +56,7 @@ class NativeCrossings:
         self._settle = settle
         self._control = agent.control
         self._ring = EventRing(agent.memory)
+        self._room = 0
         self.clock = NativeClock(agent.control)
         self.full_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.close = weakref.finalize(self, os.close, self.full_fd)
@@ -73,23 +74,24 @@ class NativeCrossings:
     def run(self, room: int) -> tuple[Exit | None, int]:
         """See ``CrossingAgent``."""
         control = self._control
-        self._agent.install()
-        control.budget = room = min(room, _ROOM_MAX)
+        self._agent.jumps.install()
+        self._room = room = min(room, _ROOM_MAX)
+        control.budget = room
         try:
             exit_ = self._run_guest()
-            answered = room - control.budget
+            self._check_budget()
+            return exit_, room - control.budget
         finally:
             control.budget = 0
-        if answered < 0:
-            raise EngineFailure("the guest has damaged the agent's memory in its process (budget)")
-        return exit_, answered
 
     def sealed(self) -> Iterator[FinishedEvents]:
         """See ``CrossingAgent``."""
-        return self._ring.sealed()
+        self._check_budget()
+        yield from self._ring.sealed()
 
     def cut(self, *, stopped: bool, wait: Callable[[], object]) -> Iterator[FinishedEvents]:
         """See ``CrossingAgent``."""
+        self._check_budget()
         yield from self._ring.sealed()
         if not self._ring.has_open:
             return
@@ -120,6 +122,10 @@ class NativeCrossings:
     def console(self) -> bytes:
         """See ``CrossingAgent``."""
         return self._agent.memory.take_console()
+
+    def _check_budget(self) -> None:
+        if self._control.budget > self._room:
+            raise EngineFailure("the guest has damaged the agent's memory in its process (budget)")
 
     def _begin(self, mode: Mode, target: str, devices: AgentDevices) -> bool:
         control, give = self._control, self._agent.give

@@ -93,7 +93,7 @@ class Stops:
         """While inside, the process stops at ``behind`` and not at ``address``, both in vetted
         text."""
         if self._agent is not None:
-            self._agent.remove()
+            self._agent.jumps.remove()
         with self.lifted(address), self._breakpoints.also_at(behind):
             yield
 
@@ -105,7 +105,7 @@ class Stops:
 
     def _make_way(self, addresses: Collection[int], *, watching: bool) -> None:
         if self._agent is not None:
-            self._agent.avoid(addresses, everything=watching)
+            self._agent.jumps.avoid(addresses, everything=watching)
 
     def _loaded(self, area: Area) -> None:
         self._breakpoints.forget(area)

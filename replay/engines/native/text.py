@@ -67,7 +67,7 @@ class Text:
         self._child.protect(area.start, size, PROT_READ | PROT_WRITE)
         self._child.write(area.start, bytes(patched))
         if self._agent is not None:
-            self._agent.add_sites(everything, area.start, area.end)
+            self._agent.jumps.add_sites(everything, area.start, area.end)
         self._child.protect(area.start, size, PROT_READ | PROT_EXEC)
         self.on_load(area)
 

@@ -113,7 +113,7 @@ def test_a_branch_into_the_middle_of_a_jump_finds_the_old_code(guests: list[Gues
     guest.agent.run(1)
     # As the process would get there by itself, without the engine's knowledge.
     assert guest.engine._agent is not None
-    guest.engine._agent._native_of.clear()
+    guest.engine._agent.jumps._redirects.clear()
     guest.engine.set_registers({"rip": middle, "rdx": 3, "rax": 1})
     exit_, _ = guest.agent.run(1)
     assert isinstance(exit_, UserFault)
