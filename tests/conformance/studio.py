@@ -11,7 +11,6 @@ from operator import itemgetter
 from pathlib import Path
 
 from monitors.calls import Call, Result
-from replay.engines.ports import Engine
 from replay.machine.ending import Ending
 from replay.machine.machine import Machine, boot_machine
 from replay.machine.plan import MachinePlan, header_of
@@ -100,7 +99,7 @@ class Studio:
         header = header_of(plan, machine.image, engine=platform.engine, created_by="conformance")
         watchers: Sequence[Observer] = observers(machine) if callable(observers) else ()
         try:
-            with _ended_when_complete(machine.engine, case, source) as ender:
+            with _ended_when_complete(machine, case, source) as ender:
                 return record(
                     machine,
                     source,
@@ -118,10 +117,10 @@ class Studio:
 
 
 class _Ender:
-    """Interrupts an engine, from the crossing on after which nothing more will be printed."""
+    """Interrupts a machine, from the crossing on after which nothing more will be printed."""
 
-    def __init__(self, engine: Engine, case: Case, source: ScriptedSource) -> None:
-        self._engine = engine
+    def __init__(self, machine: Machine, case: Case, source: ScriptedSource) -> None:
+        self._machine = machine
         self._case = case
         self._source = source
         self._done = threading.Event()
@@ -138,18 +137,18 @@ class _Ender:
 
     def _interrupt(self) -> None:
         while not self._done.wait(_INTERRUPT_EVERY_S):
-            self._engine.interrupt()
+            self._machine.interrupt()
 
 
 @contextlib.contextmanager
 def _ended_when_complete(
-    engine: Engine, case: Case | None, source: Source
+    machine: Machine, case: Case | None, source: Source
 ) -> Iterator[Sequence[Observer]]:
     if case is None or case.ends != "never":
         yield ()
         return
     assert isinstance(source, ScriptedSource)
-    ender = _Ender(engine, case, source)
+    ender = _Ender(machine, case, source)
     try:
         yield (ender,)
     finally:
