@@ -91,12 +91,13 @@ def _query_abi(binary: str) -> None:
 
 def _check_portability(binary: str) -> None:
     from monitors.elf import read_image
+    from replay.engines.known_code import known_code
     from replay.engines.portability import scan
     from replay.player.symbols import Symbols
 
     data = _read(binary, BINARY_SIZE_MAX)
     symbols = Symbols(data)
-    found = scan(read_image(data, name=binary), symbols.functions())
+    found = scan(read_image(data, name=binary), known_code(data))
     lines = [
         f"{symbols.place(each.address)}: {each.text}: {each.concern.value}"
         f" (matters on {', '.join(each.engines)})\n"

@@ -21,26 +21,29 @@ def check_portability(
     if strict:
         _refuse_any(guest, image)
     elif engine not in _EMULATORS:
-        _warn(program, image, engine)
+        _warn(program, guest, image, engine)
 
 
 def _refuse_any(guest: bytes, image: GuestImage) -> None:
+    from replay.engines.known_code import known_code
     from replay.engines.portability import scan
     from replay.player.symbols import Symbols
 
-    symbols = Symbols(guest)
-    found = scan(image, symbols.functions())
+    found = scan(image, known_code(guest))
     if not found:
         return
+    symbols = Symbols(guest)
     first = "; ".join(f"{symbols.place(each.address)}: {each.text}" for each in found[:_SHOWN_MAX])
     count = counted(len(found), "instruction")
     raise GuestRefused(f"{count} may not run everywhere alike: {first}", hint=_REPORT)
 
 
-def _warn(program: str, image: GuestImage, engine: str) -> None:
+def _warn(program: str, guest: bytes, image: GuestImage, engine: str) -> None:
+    from replay.engines.known_code import known_code
     from replay.engines.portability import Concern, scan
 
-    found = [each for each in scan(image) if each.concern is not Concern.HIDDEN]
+    found = scan(image, known_code(guest))
+    found = [each for each in found if each.concern is not Concern.HIDDEN]
     if found:
         count = counted(len(found), "instruction")
         example = f"{found[0].text} at {found[0].address:#x}"

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import enum
 import re
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from monitors.ports import GuestImage
+from replay.engines.known_code import NOTHING_KNOWN, KnownCode, Span
 from replay.engines.sites import LONGEST_INSTRUCTION, SiteKind, decode, site_at, undecoded_site
 
 
@@ -81,13 +83,15 @@ _TRAPPED = re.compile(
 )
 
 
-def scan(image: GuestImage, functions: Iterable[tuple[int, int]] = ()) -> list[Finding]:
+def scan(image: GuestImage, known: KnownCode = NOTHING_KNOWN) -> list[Finding]:
     """Everything of concern in the executable segments of a guest, by address.
 
-    ``functions`` are start and size in bytes of those parts that are known to be code; all else is
-    taken for instructions one behind the other, as engines take it.
+    Where ``known`` has the section of the entry point, nothing but sections is code, and what lies
+    in them between functions may hide something. Else all is taken for instructions one behind the
+    other, as engines take it.
     """
-    known = sorted((start, size) for start, size in functions if size > 0)
+    if not any(section.start <= image.entry < section.end for section in known.sections):
+        known = NOTHING_KNOWN
     found: set[Finding] = set()
     for segment in image.segments:
         at = segment.gpa
@@ -96,18 +100,25 @@ def scan(image: GuestImage, functions: Iterable[tuple[int, int]] = ()) -> list[F
     return sorted(found, key=lambda finding: finding.address)
 
 
-def _scan_segment(
-    code: bytes, base: int, functions: Sequence[tuple[int, int]]
-) -> Iterator[Finding]:
-    starts = [start for start, _ in functions]
-    first, last = bisect_right(starts, base - 1), bisect_right(starts, base + len(code) - 1)
-    done = base
-    for start, size in functions[first:last]:
-        begin, end = max(done, start), min(start + size, base + len(code))
-        yield from _scan_piece(code[done - base : begin - base], done, is_code=not functions)
-        yield from _scan_piece(code[begin - base : max(begin, end) - base], begin, is_code=True)
-        done = max(done, end)
-    yield from _scan_piece(code[done - base :], done, is_code=not functions)
+def _scan_segment(code: bytes, base: int, known: KnownCode) -> Iterator[Finding]:
+    if not known.sections:
+        yield from _scan_piece(code, base, is_code=True)
+    for section in known.sections:
+        begin, end = max(section.start, base), min(section.end, base + len(code))
+        if begin < end:
+            yield from _scan_section(code[begin - base : end - base], begin, known.functions)
+
+
+def _scan_section(code: bytes, base: int, functions: Sequence[Span]) -> Iterator[Finding]:
+    first = bisect_left(functions, base, key=attrgetter("start"))
+    last = bisect_left(functions, base + len(code), key=attrgetter("start"))
+    done = 0
+    for function in functions[first:last]:
+        begin, end = function.start - base, function.end - base
+        yield from _scan_piece(code[done:begin], base + done, is_code=False)
+        yield from _scan_piece(code[begin:end], base + begin, is_code=True)
+        done = end
+    yield from _scan_piece(code[done:], base + done, is_code=not functions)
 
 
 def _scan_piece(code: bytes, base: int, *, is_code: bool) -> Iterator[Finding]:

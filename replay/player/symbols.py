@@ -69,10 +69,6 @@ class Symbols:
         file, line = self._line(address)
         return Place(address, function, address - start, file, line)
 
-    def functions(self) -> list[tuple[int, int]]:
-        """Start and size in bytes of every function that has a symbol."""
-        return [(start, size) for start, _, size in self._functions]
-
     def call_stack(self, registers: Mapping[str, int], read_word: ReadWord) -> list[Place]:
         """The place of the current instruction, then of each caller, innermost first."""
         state = {number: registers[name] for number, name in _DWARF_REGISTERS.items()}

@@ -6,6 +6,7 @@ import pytest
 
 from monitors.manifest import Manifest
 from monitors.ports import GuestImage, Protection, Segment
+from replay.engines.known_code import KnownCode, Span
 from replay.engines.portability import Concern, Finding, scan
 
 BASE = 0x100000
@@ -71,6 +72,12 @@ def image_of(code: bytes, *, executable: bool = True) -> GuestImage:
     return GuestImage("hvt", 2, Manifest(()), BASE, segments, (protection,), BASE + 0x1000)
 
 
+def known(*functions: tuple[int, int], end: int = BASE + 0x1000) -> KnownCode:
+    """One section from the guest's first byte on, with functions given by start and size."""
+    spans = tuple(Span(start, start + size) for start, size in functions)
+    return KnownCode((Span(BASE, end),), spans)
+
+
 @pytest.mark.parametrize(("name", "code"), VALUES.items(), ids=VALUES)
 def test_instructions_whose_value_differs(name: str, code: str) -> None:
     (found,) = scan(image_of(b"\x90" + bytes.fromhex(code) + RET))
@@ -111,30 +118,40 @@ def test_code_goes_on_behind_bytes_that_are_none() -> None:
 def test_trapped_instructions_between_functions_may_hide(trapped: bytes) -> None:
     """A constant swallows them where one decodes straight on."""
     code = RET + MOV_EAX + trapped.ljust(4, b"\0") + RET
-    found = scan(image_of(code), [(BASE, 1), (BASE + 6, 1)])
+    found = scan(image_of(code), known((BASE, 1), (BASE + 6, 1)))
     assert [(each.address, each.concern) for each in found] == [(BASE + 2, Concern.HIDDEN)]
 
 
 def test_between_functions_there_may_be_code_in_its_place() -> None:
-    assert scan(image_of(RET + CPUID + RET), [(BASE, 1)]) == []
+    assert scan(image_of(RET + CPUID + RET), known((BASE, 1))) == []
 
 
 def test_inside_a_function_nothing_hides() -> None:
-    assert scan(image_of(MOV_EAX + CPUID + CPUID + RET), [(BASE, 6)]) == []
+    assert scan(image_of(MOV_EAX + CPUID + CPUID + RET), known((BASE, 6))) == []
 
 
 def test_each_function_is_decoded_from_its_start() -> None:
     """What stands before it would swallow its first instruction."""
     code = RET + MOV_EAX + bytes.fromhex(VALUES["fsin"]) + 3 * RET
-    assert scan(image_of(code), [(BASE, 1)]) == []
-    assert scan(image_of(code), [(BASE, 1), (BASE + 2, 3)]) == [
+    assert scan(image_of(code), known((BASE, 1))) == []
+    assert scan(image_of(code), known((BASE, 1), (BASE + 2, 3))) == [
         Finding(BASE + 2, "fsin", Concern.VALUE)
     ]
 
 
-def test_wrong_symbols_do_no_harm() -> None:
+def test_constants_behind_the_last_section_are_no_code() -> None:
+    code = RET + bytes.fromhex(VALUES["fsin"])
+    assert scan(image_of(code), known(end=BASE + 1)) == []
+    assert scan(image_of(code), known()) == [Finding(BASE + 1, "fsin", Concern.VALUE)]
+
+
+def test_sections_that_lack_the_entry_point_are_not_believed() -> None:
     code = bytes.fromhex(VALUES["fsin"]) + RET
-    wanted = [Finding(BASE, "fsin", Concern.VALUE)]
-    wrong = [(0, 1 << 60), (BASE, 1 << 40), (BASE + 1, 0), (BASE + 2, 1), (1 << 63, 8)]
-    assert scan(image_of(code), wrong) == wanted
-    assert scan(image_of(code), [(BASE - 8, 9), (BASE, 3), (BASE, 3)]) == wanted
+    wrong = KnownCode((Span(BASE + 2, BASE + 3),), (Span(BASE + 2, BASE + 3),))
+    assert scan(image_of(code), wrong) == [Finding(BASE, "fsin", Concern.VALUE)]
+
+
+def test_what_lies_outside_of_segments_does_no_harm() -> None:
+    code = bytes.fromhex(VALUES["fsin"]) + RET
+    wrong = KnownCode((Span(0, 1 << 64),), (Span(0, 8), Span(BASE + 2, 1 << 63)))
+    assert scan(image_of(code), wrong) == [Finding(BASE, "fsin", Concern.VALUE)]

@@ -178,12 +178,3 @@ def test_a_stack_in_nowhere_ends(stopped: ReplaySession) -> None:
     registers = {**stopped.machine.engine.registers(), "rsp": 1 << 63}
     assert len(symbols.call_stack(registers, lambda _: None)) == 1
     assert len(symbols.call_stack(registers, lambda _: registers["rip"])) <= 32
-
-
-def test_functions_have_starts_and_sizes(recorder: Recorder) -> None:
-    guest = recorder.guest("hello")
-    symbols = Symbols(guest)
-    functions = symbols.functions()
-    assert len(functions) > 10
-    assert all(symbols.place(start).function for start, size in functions if size)
-    assert Symbols(b"no ELF").functions() == []
