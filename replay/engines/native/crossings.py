@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from monitors.ports import Exit
-from replay.engines.agents import AgentDevices, FinishedEvents, Readings
+from replay.engines.agents import AgentDevices, Coverage, FinishedEvents, Readings
 from replay.engines.errors import EngineFailure
 from replay.engines.native.agent import SECTORS_BYTES_MAX, Agent
 from replay.engines.native.layout import DEVICES_MAX, SLOT_BYTES, Control, Mode, Target
@@ -74,7 +74,7 @@ class NativeCrossings:
     def run(self, room: int) -> tuple[Exit | None, int]:
         """See ``CrossingAgent``."""
         control = self._control
-        self._agent.jumps.install()
+        self._agent.install()
         self._room = room = min(room, _ROOM_MAX)
         control.budget = room
         try:
@@ -126,6 +126,12 @@ class NativeCrossings:
     def _check_budget(self) -> None:
         if self._control.budget > self._room:
             raise EngineFailure("the guest has damaged the agent's memory in its process (budget)")
+
+    @property
+    def coverage(self) -> Coverage:
+        """See ``CrossingAgent``."""
+        jumps = self._agent.jumps
+        return Coverage(jumps.site_count, jumps.site_count + len(jumps.sites_without))
 
     def _begin(self, mode: Mode, target: str, devices: AgentDevices) -> bool:
         control, give = self._control, self._agent.give
