@@ -8,7 +8,7 @@ anything in it that no compiler writes is data, and keeps its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from replay.engines.native.sensitive import classify
@@ -36,21 +36,40 @@ class _Decoded(NamedTuple):
     operands: str
 
 
+class _Mark(NamedTuple):
+    """An instruction that matters: it is a site, or implausible, or control does not go on."""
+
+    address: int
+    site: Site | None
+    is_implausible: bool
+    is_last: bool
+
+
 def sweep(code: bytes, address: int, starts: Collection[int]) -> list[Site]:
     """The sites in ``code``, which begins at ``address``; it is known to hold instructions at
     ``starts``."""
-    known = set(starts) | _targets(code, address, starts)
+    survey = _Survey(code, address, starts)
+    known = survey.targets | {start for start in starts if address <= start < address + len(code)}
+    if not survey.begins_at(known):
+        survey = _Survey(code, address, known)
+    return _in_stretches(survey.marks, sorted(known, reverse=True))
+
+
+def _in_stretches(marks: Iterable[_Mark], known: list[int]) -> list[Site]:
+    """The sites of those stretches that are code; ``known`` are starts, the last one first."""
     found: list[Site] = []
     stretch = _Stretch()
-    for one in _decoded(code, address, known):
-        if one.address in known:
+    for mark in marks:
+        if known and known[-1] <= mark.address:
             found += stretch.sites()
             stretch = _Stretch(trusted=True)
-        if _is_implausible(one):
+            while known and known[-1] <= mark.address:
+                known.pop()
+        if mark.is_implausible:
             stretch.end_trust()
-        elif site := classify(one.code, one.address, one.mnemonic, one.operands):
-            stretch.add(site)
-        if one.mnemonic in _LAST:
+        elif mark.site is not None:
+            stretch.add(mark.site)
+        if mark.is_last:
             found += stretch.sites()
             stretch = _Stretch()
     return found + stretch.sites()
@@ -76,19 +95,46 @@ class _Stretch:
         return self._sites if self._sound or self._trusted else []
 
 
-def _targets(code: bytes, address: int, starts: Collection[int]) -> set[int]:
-    """Where calls and jumps lead from stretches that look like code as a whole."""
-    found: set[int] = set()
-    leads: set[int] = set()
-    sound = True
-    for one in _decoded(code, address, starts):
-        if one.mnemonic[:1] in _BRANCHES and one.operands.startswith("0x"):
-            leads.add(int(one.operands, 16))
-        sound = sound and not _is_implausible(one)
-        if one.mnemonic in _LAST:
-            found |= leads if sound else set()
-            leads, sound = set(), True
-    return {target for target in found if address <= target < address + len(code)}
+class _Survey:
+    """One way through the code: ``marks`` in order, and as ``targets`` where in the code calls and
+    jumps lead from stretches that look like code as a whole."""
+
+    def __init__(self, code: bytes, address: int, starts: Collection[int]) -> None:
+        self.marks: list[_Mark] = []
+        self.targets: set[int] = set()
+        self._address = address
+        self._begins = bytearray(len(code))
+        leads: set[int] = set()
+        sound = True
+        for one in _decoded(code, address, starts):
+            self._begins[one.address - address] = 1
+            if one.mnemonic[:1] in _BRANCHES and one.operands.startswith("0x"):
+                leads.add(int(one.operands, 16))
+            mark = _mark(one)
+            if mark is None:
+                continue
+            self.marks.append(mark)
+            sound = sound and not mark.is_implausible
+            if mark.is_last:
+                self.targets |= leads if sound else set()
+                leads, sound = set(), True
+        end = address + len(code)
+        self.targets = {target for target in self.targets if address <= target < end}
+
+    def begins_at(self, addresses: Iterable[int]) -> bool:
+        """Whether an instruction begins at each of ``addresses``."""
+        return all(self._begins[at - self._address] for at in addresses)
+
+
+def _mark(one: _Decoded) -> _Mark | None:
+    is_implausible = _is_implausible(one)
+    is_last = one.mnemonic in _LAST
+    site = None
+    if not is_implausible:
+        site = classify(one.code, one.address, one.mnemonic, one.operands)
+    if site is None and not is_implausible and not is_last:
+        return None
+    return _Mark(one.address, site, is_implausible, is_last)
 
 
 def _decoded(code: bytes, address: int, starts: Collection[int]) -> Iterator[_Decoded]:
