@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from replay.cli.device_options import Attached
     from replay.cli.stopping import Stopper
     from replay.devices.live import LiveSource
+    from replay.engines.ports import Engine
     from replay.machine.machine import Machine
     from replay.machine.plan import MachinePlan
     from replay.recorder.session import Recorded
@@ -184,6 +185,7 @@ class _Recording:
             with stopper.watching(machine):
                 recorded, path = self._to_new_trace(machine, source, header)
             self._dump_core(machine, recorded)
+            self._explain_agent(name, engine)
         finally:
             machine.close()
         return self._report(recorded, stopper, path)
@@ -270,6 +272,15 @@ class _Recording:
                 if isinstance(recorded.failure, NotReproducible):
                     return RecordStatus.TOOL_FAILURE
         return RecordStatus.REFUSED
+
+    def _explain_agent(self, name: str, engine: Engine) -> None:
+        """Which crossings were fast is known only once the guest's code has been seen."""
+        from replay.engines.agents import HasAgent
+
+        if isinstance(engine, HasAgent) and engine.agent is not None:
+            coverage = engine.agent.coverage
+            sites = counted(coverage.sites, "site")
+            self._explain(f"engine {name}, {coverage.reached} of {sites} answered in the guest")
 
     def _explain(self, text: str) -> None:
         if self._options.verbose:

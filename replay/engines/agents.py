@@ -46,6 +46,15 @@ class FinishedEvents:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of the ``sites`` in the guest's code so far that an agent could answer, ``reached`` lead to
+    it. The others are the door's."""
+
+    reached: int
+    sites: int
+
+
 class AgentClock(Protocol):
     """What the agent and the door both keep of time; to be used while the guest stands still."""
 
@@ -98,6 +107,9 @@ class CrossingAgent(Protocol):
     def console(self) -> bytes:
         """What a replayed guest has printed since the last time."""
         ...
+
+    @property
+    def coverage(self) -> Coverage: ...
 
     @property
     def full_fd(self) -> int:

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Sequence
 
 from monitors.ports import Protection
+from replay.engines.agents import Coverage
 from replay.engines.errors import EngineFailure
 from replay.engines.native.agent_image import AgentImage
 from replay.engines.native.child import (
@@ -65,12 +66,27 @@ class Agent:
         self._end = weakref.finalize(self, os.close, self._ours)
         os.write(self._file, image.data)
         self._child: Child | None = None
+        self._jumps: Jumps | None = None
         self._requests = 0
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What the child must be given, in this order."""
         return self.memory.fd, self._file, self._theirs
+
+    @property
+    def jumps(self) -> Jumps:
+        """Those by which the guest comes to the agent, once it is attached."""
+        assert self._jumps is not None
+        return self._jumps
+
+    @property
+    def coverage(self) -> Coverage:
+        """See ``CrossingAgent``."""
+        if self._jumps is None:
+            return Coverage(reached=0, sites=0)
+        reached = self._jumps.site_count
+        return Coverage(reached, reached + len(self._jumps.sites_without))
 
     @property
     def regions(self) -> Sequence[str]:
@@ -98,8 +114,8 @@ class Agent:
         control.plain_start = _plain_start(protections)
         control.read_start = _read_start(protections)
         entry, shared = self._base + self._image.entry, self._base + self._image.shared
-        self.jumps = Jumps(child, control, entry=entry, shared=shared)
-        self.jumps.map_trampolines(mem_size)
+        self._jumps = Jumps(child, control, entry=entry, shared=shared)
+        self._jumps.map_trampolines(mem_size)
 
     def rules(self) -> Sequence[Rule]:
         """What the child's filter must allow."""

@@ -74,7 +74,7 @@ class NativeCrossings:
     def run(self, room: int) -> tuple[Exit | None, int]:
         """See ``CrossingAgent``."""
         control = self._control
-        self._agent.install()
+        self._agent.jumps.install()
         self._room = room = min(room, _ROOM_MAX)
         control.budget = room
         try:
@@ -130,8 +130,7 @@ class NativeCrossings:
     @property
     def coverage(self) -> Coverage:
         """See ``CrossingAgent``."""
-        jumps = self._agent.jumps
-        return Coverage(jumps.site_count, jumps.site_count + len(jumps.sites_without))
+        return self._agent.coverage
 
     def _begin(self, mode: Mode, target: str, devices: AgentDevices) -> bool:
         control, give = self._control, self._agent.give

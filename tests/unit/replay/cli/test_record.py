@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from replay.cli.exit_codes import RecordStatus, ReplayStatus
 from replay.cli.record import main
 from replay.cli.replay import main as replay_main
+from tests.unit.replay.agents import require_agent
 from tests.unit.replay.recordings import Recorder
 from traces.reader import open_trace
 from traces.summary import Outcome
@@ -166,6 +168,18 @@ def test_names_and_arguments_of_any_bytes(here: Path, recorder: Recorder, capfd:
 def test_verbose_says_what_is_used(here: Path, guest: str, capfd: Capture) -> None:
     assert main(["-v", "--mem=32", guest]) == 0
     assert ", memory 32 MiB, cpu westmere\n" in capfd.readouterr().err
+
+
+def test_verbose_says_how_much_of_a_native_guest_is_fast(
+    here: Path, guest: str, capfd: Capture
+) -> None:
+    require_agent()
+    assert main(["-v", "--engine=native", guest]) == 0
+    said = re.search(
+        r"engine native, (\d+) of (\d+) sites answered in the guest\n", capfd.readouterr().err
+    )
+    assert said
+    assert 0 < int(said[1]) <= int(said[2])
 
 
 class TestStopping:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitors.ports import Interrupted, PortWrite, Protection, Trap, TrapKind, UserFault
-from replay.engines.agents import AgentDevices
+from replay.engines.agents import AgentDevices, Coverage
 from replay.engines.errors import EngineFailure
 from replay.engines.native.engine import NativeEngine
 from replay.engines.ram import GuestRam
@@ -167,6 +167,12 @@ def test_a_guest_that_spoils_the_agents_words_ends_in_a_report(guests: list[Gues
     guest.agent.run(1)
     with pytest.raises(EngineFailure, match="damaged"):
         list(guest.agent.cut(stopped=True, wait=lambda: None))
+
+
+def test_sites_without_a_jump_are_counted(guests: list[Guest]) -> None:
+    # A branch before and behind the second rdtsc leaves no room for a jump there.
+    guests.append(guest := started(Guest(CPUID + TSC + b"\xeb\x00\x0f\x31\xc3")))
+    assert guest.agent.coverage == Coverage(reached=1, sites=2)
 
 
 def test_ports_are_no_crossings_in_user_mode(guests: list[Guest]) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay.engines.agents import AgentDevices, HasAgent
+from replay.engines.agents import AgentDevices, Coverage, HasAgent
 from replay.engines.native.agent import Agent
 from replay.engines.native.agent_image import find_agent
 from replay.engines.native.crossings import NativeCrossings, bitmap_bytes
@@ -33,6 +33,10 @@ def test_what_was_fed_comes_back_where_nothing_ran() -> None:
     crossings = unattached()
     crossings.feed(b"\x92\x01\x05", 0, (1, 2, 3, 4))
     assert crossings.fed() == (0, (1, 2, 3, 4))
+
+
+def test_an_agent_in_no_process_reaches_nothing() -> None:
+    assert unattached().coverage == Coverage(reached=0, sites=0)
 
 
 def test_the_clock_is_shared() -> None:
