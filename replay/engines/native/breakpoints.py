@@ -9,6 +9,7 @@ at a time, and the engine looks for itself.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator
 
 from replay.engines.native.child import Child
@@ -17,6 +18,11 @@ from replay.engines.sites import LONGEST_INSTRUCTION, decode
 
 _INT3 = b"\xcc"
 _LOOK_BACK_BYTES = 96
+# A repeating prefix among others, a REX prefix, and movs, cmps, stos, lods or scas.
+_REPEATED = re.compile(
+    rb"[\x26\x2e\x36\x3e\x64-\x67\xf2\xf3]*[\xf2\xf3][\x26\x2e\x36\x3e\x64-\x67]*"
+    rb"[\x40-\x4f]?[\xa4-\xa7\xaa-\xaf]"
+)
 
 
 class Breakpoints:
@@ -96,6 +102,12 @@ class Breakpoints:
         start = max(area.start, address - _LOOK_BACK_BYTES)
         code = bytes(self._space.ram.view[start : address + LONGEST_INSTRUCTION])
         return not _is_beginning(code, start, address)
+
+
+def end_of_repeated(code: bytes, address: int) -> int | None:
+    """What follows the repeated string instruction at ``address``; None where there is none."""
+    match = _REPEATED.match(code)
+    return None if match is None else address + match.end()
 
 
 def _is_beginning(code: bytes, start: int, address: int) -> bool:

@@ -35,12 +35,12 @@ from replay.engines.delivery import Delivery, Fault, Raised
 from replay.engines.errors import NotReproducible
 from replay.engines.native.agent import STOPPED, Agent
 from replay.engines.native.agent_image import find_agent
+from replay.engines.native.breakpoints import end_of_repeated
 from replay.engines.native.child import SYS_MPROTECT, Child
 from replay.engines.native.crossings import NativeCrossings
 from replay.engines.native.debugging import Debuggable
 from replay.engines.native.emulation import Emulation
 from replay.engines.native.faults import Faults
-from replay.engines.native.instruction import disassemble
 from replay.engines.native.memory import (
     LOWEST_GVA,
     Space,
@@ -211,10 +211,11 @@ class NativeEngine(Debuggable):
 
     def _leave_breakpoint(self, rip: int) -> tuple[Exit | None, bool]:
         """Execute the instruction there; also says whether it is done."""
-        instruction = disassemble(self._space.fetch(rip, LONGEST_INSTRUCTION), rip)
-        is_repeated = instruction is not None and instruction.mnemonic.startswith("rep")
-        if is_repeated and self._text.holds(rip) and not self._cpu.flags & FLAG_TF:
-            with self._stops.instead(rip, rip + instruction.size):
+        behind = end_of_repeated(self._space.fetch(rip, LONGEST_INSTRUCTION), rip)
+        is_repeated = behind is not None
+        is_free = self._text.holds(rip) and not self._cpu.flags & FLAG_TF
+        if is_free and behind is not None and self._text.holds(behind):
+            with self._stops.instead(rip, behind):
                 exit_ = self._advance()
         else:
             exit_ = self._step_at(rip)

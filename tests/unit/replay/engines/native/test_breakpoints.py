@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitors.ports import Breakpoint, Hlt, PortWrite, SystemCall, TargetReached, Trap, TrapKind
+from replay.engines.native.breakpoints import end_of_repeated
 from replay.engines.native.engine import NativeEngine
 from tests.unit.replay.engines.guests import (
     CODE,
@@ -63,6 +64,32 @@ def test_a_repeated_instruction_runs_to_its_end(stepped: bool) -> None:
         assert g.run() == PortWrite(16, 0x5A, 4)
         assert g["rcx"] == 0
         assert g.engine.read(HEAP, count) == b"\x5a" * count
+
+
+@pytest.mark.parametrize(
+    ("code", "length"),
+    [
+        ("rep movsb", 2),
+        ("rep stosq", 3),
+        ("repne scasb", 2),
+        ("rep movs word ptr [edi], word ptr [esi]", 4),
+        ("stosb", None),
+        ("rep ret", None),
+        ("popcnt eax, eax", None),
+        ("movss xmm0, xmm1", None),
+    ],
+)
+def test_which_instructions_repeat(code: str, length: int | None) -> None:
+    expected = None if length is None else CODE + length
+    assert end_of_repeated(assemble(code), CODE) == expected
+
+
+def test_a_return_with_a_prefix_is_left_like_any_other() -> None:
+    with native("x: inc eax; again: call there; jmp again; there: rep ret") as g:
+        there = CODE + 9
+        engine_of(g).set_breakpoints({there})
+        for _ in range(3):
+            assert g.run() == Breakpoint(there)
 
 
 @BOTH
