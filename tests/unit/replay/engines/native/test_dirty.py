@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from monitors.ports import Hlt, PortWrite
+from monitors.ports import Hlt, PortWrite, Trap, UserFault
+from replay.engines.agents import AgentDevices
 from replay.engines.native import write_tracking
 from replay.engines.native.dirty import Comparison, DirtyPages
 from replay.engines.native.engine import NativeEngine
 from replay.engines.native.write_tracking import why_unavailable
 from replay.engines.ports import TracksDirtyPages
 from replay.engines.ram import PAGE_BYTES, GuestRam
+from tests.unit.replay.agents import require_agent
 from tests.unit.replay.engines.guests import CODE, HEAP, STACK_TOP
-from tests.unit.replay.engines.native.machines import native
+from tests.unit.replay.engines.native.machines import UserGuest, native
 
 WRITES = "mov [rdi], eax; out 16, eax; mov eax, [rdi + 0x2000]; push rax; pushf; hlt"
 PAGE = HEAP // PAGE_BYTES
@@ -47,6 +49,24 @@ def test_pages_are_told_once(way: str, stepped: bool) -> None:
         assert isinstance(g.run(), Hlt)
         assert engine.dirty_pages() == [STACK]
         assert engine.dirty_pages() == []
+
+
+def test_what_the_agent_writes_counts(way: str) -> None:
+    """It answers clock_gettime, into the page at RSI, by its own view of memory or the guest's."""
+    require_agent()
+    with UserGuest(
+        "cpuid; mov eax, 228; xor edi, edi; mov rsi, rbx; nop; again: mov eax, 228;syscall; ud2"
+    ) as engine:
+        agent = engine.agent
+        assert agent is not None
+        assert agent.record("spt", AgentDevices(tsc_hz=1_000_000_000))
+        assert isinstance(agent.run(9)[0], Trap)
+        engine.set_registers({"rbx": HEAP})
+        engine.dirty_pages()
+        exit_, answered = agent.run(9)
+        assert isinstance(exit_, UserFault)
+        assert answered == 1, way
+        assert engine.dirty_pages() == [PAGE]
 
 
 def test_a_complete_state_may_have_come_with_other_memory(way: str) -> None:
