@@ -11,7 +11,7 @@ import pytest
 from replay.testing.cases import GuestShelf
 from replay.toolchain.programs import find_program
 
-Guest = Callable[[str], str]
+Guest = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +33,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def guest(here: Path, shelf: GuestShelf) -> Guest:
     """A function that puts a program into the current folder and gives its file's name."""
 
-    def put(program: str) -> str:
-        path = here / f"{program}.hvt"
-        path.write_bytes(shelf.guest(find_program(program), "hvt"))
+    def put(program: str, target: str = "hvt") -> str:
+        path = here / f"{program}.{target}"
+        path.write_bytes(shelf.guest(find_program(program), target))
         return path.name
 
     return put

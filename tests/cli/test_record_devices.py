@@ -275,6 +275,24 @@ def test_an_interface_that_disappears(tender: Tender, namespace: Namespace, gues
     assert_faithful_so_far(tender, "failing device: interface tap0 is gone")
 
 
+def test_an_interface_that_disappears_is_an_spt_guests_own_affair(
+    tmp_path: Path, namespace: Namespace, guests: Path
+) -> None:
+    """As with spt's tender, reads fail, of which this guest makes an end; and that replays."""
+    tender = Tender(tmp_path, guests, "spt")
+    namespace.add_tap("tap0", "10.0.0.1/24")
+    with LiveRun(namespace, tender.guest("net"), {"service0": "tap0"}) as run:
+        run.wait_for("MTU is")
+        namespace.command(["ip", "link", "del", "tap0"])
+        recorded = run.finish()
+        run.trace.rename(tender.trace)
+    assert recorded.status == 1
+    assert "FAILURE" in recorded.stdout
+    replayed = tender.check()
+    assert replayed.status == ReplayStatus.GUEST_FAILED, replayed.output
+    assert replayed.stdout.startswith("faithful: ")
+
+
 def test_an_open_descriptor_of_an_interface(tender: Tender, namespace: Namespace) -> None:
     """As a supervisor without rights for the recorder would pass it on."""
     namespace.add_tap("tap0", mtu=1234)

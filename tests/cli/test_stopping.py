@@ -55,6 +55,28 @@ def test_a_recording(
     check_finished(f"{program}.mp")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("program", "words", "last"),
+    [
+        ("sptfaults", ["loop"], "now: loop\n"),
+        ("time", ["3600000"], "a yield that is due takes"),
+    ],
+)
+def test_a_recording_of_an_spt_guest(
+    guest: Guest, number: signal.Signals, program: str, words: list[str], last: str
+) -> None:
+    """The status is that of a process that the signal kills, as spt's tender is; the trace is
+    finished all the same."""
+    with running("solo5-record", guest(program, "spt"), *words) as recorder:
+        recorder.wait_for(last)
+        recorder.signal(number)
+        status, took_s = recorder.timed_wait()
+    assert status == 128 + number
+    assert is_prompt(took_s)
+    check_finished(f"{program}.mp")
+
+
 def test_ctrl_c_on_a_terminal(guest: Guest) -> None:
     with on_terminal("solo5-record", guest("faults"), "loop") as recorder:
         recorder.wait_for("now: loop")
