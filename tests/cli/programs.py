@@ -73,6 +73,19 @@ class Running:
         """Send a signal."""
         self._process.send_signal(number)
 
+    @property
+    def pid(self) -> int:
+        """Of the program's process."""
+        return self._process.pid
+
+    def hang_up(self) -> None:
+        """Close the program's terminal."""
+        self._output.close()
+
+    def status(self) -> int:
+        """Wait for the end, where nothing is to be read any more."""
+        return self._process.wait(PATIENCE_S)
+
     def type(self, data: bytes) -> None:
         """Press keys, where the program runs on a terminal."""
         os.write(self._output.fileno(), data)
