@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from operator import itemgetter
 
 from monitors.ports import (
     Breakpoint,
@@ -49,7 +50,7 @@ from replay.engines.native.memory import (
     with_execution,
 )
 from replay.engines.native.processor import FLAG_TF, Processor
-from replay.engines.native.ptrace import CONTINUE, RAX, RDX, RIP, SINGLE_STEP, SignalInfo
+from replay.engines.native.ptrace import CONTINUE, INDEX, RAX, RDX, RIP, SINGLE_STEP, SignalInfo
 from replay.engines.native.seccomp import Rule
 from replay.engines.native.sensitive import sensitive_at
 from replay.engines.native.stops import Stops
@@ -66,7 +67,7 @@ _FAULT_SIGNALS = frozenset(
 )
 _TRAP_TRACE = 2
 _NO_CROSSINGS = frozenset((Breakpoint, Watched, Interrupted))
-_ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+_arguments_of = itemgetter(*(INDEX[name] for name in ("rdi", "rsi", "rdx", "r10", "r8", "r9")))
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 _LEGACY_VECTOR = 0x80
 
@@ -428,10 +429,9 @@ class NativeEngine(Debuggable):
         return self._call_exit(rip, legacy=True)
 
     def _call_exit(self, rip: int, *, legacy: bool) -> SystemCall:
-        get = self._cpu.get
-        first, second, third, fourth, fifth, sixth = (get(name) for name in _ARGUMENTS)
-        arguments = first, second, third, fourth, fifth, sixth
-        return SystemCall(get("rax"), arguments, rip, get("rflags"), legacy)
+        words = self._cpu.words
+        arguments = _arguments_of(words)
+        return SystemCall(words[RAX], arguments, rip, self._cpu.get("rflags"), legacy)
 
     def _legacy_page(self, gva: int) -> Exit | None:
         """The guest has called into Linux's page of old calls, which for it does not exist; the

@@ -32,6 +32,7 @@ _HIDDEN = {
     "dr6": 0xFFFF0FF0,
     "dr7": 0x400,
 }
+_INDEX_OF = {name: INDEX[name] for name in _REAL}
 _FLAGS = INDEX["rflags"]
 _REAL_FLAGS = 0xCD5  # CF PF AF ZF SF DF OF: the rest is the host's
 _ALWAYS_SET = 2
@@ -92,28 +93,29 @@ class Processor:
 
     def get(self, name: str) -> int:
         """One register."""
+        if name in _INDEX_OF:
+            return self.words[_INDEX_OF[name]]
         if name in self.virtual:
             return self.virtual[name]
         if name == "rflags":
             return self.words[_FLAGS] & _REAL_FLAGS | self.flags | _ALWAYS_SET
-        if name in _X87:
-            return self._floating_state()[name]
-        return self.words[INDEX[name]]
+        return self._floating_state()[name]
 
     def set(self, name: str, value: int) -> None:
         """Change one register."""
-        if name in self.virtual:
+        if name in _INDEX_OF:
+            self.words[_INDEX_OF[name]] = value
+            self.changed = True
+        elif name in self.virtual:
             self.virtual[name] = value
-        elif name in _X87:
-            self._floating_state()[name] = value
-            self._floating_changed = True
         elif name == "rflags":
             self.flags = value & ~(_REAL_FLAGS | _ALWAYS_SET)
             self.words[_FLAGS] = value & _REAL_FLAGS | FLAG_IF | _ALWAYS_SET
             self.changed = True
         else:
-            self.words[INDEX[name]] = value
-            self.changed = True
+            assert name in _X87, name
+            self._floating_state()[name] = value
+            self._floating_changed = True
 
     def table(self, name: str) -> tuple[int, int, int]:
         """Selector, base and limit of ``gdtr``, ``idtr``, ``ldtr`` or ``tr``."""
