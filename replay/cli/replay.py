@@ -40,6 +40,8 @@ examples:
       the memory and registers there, for gdb
   solo5-replay app.mp --guest fixed.hvt
       where would a changed guest have done something else?
+  solo5-replay doctor
+      what works on this host? (a trace of that name is ./doctor)
 
 exit status: the guest's own; with --check 0 faithful, 1 faithful and the guest failed as recorded;
 2 usage, 3 divergence, 4 trace damaged or unsupported, 5 faithful as far as an incomplete trace
@@ -51,6 +53,10 @@ goes, 124 time limit, 125 this environment cannot replay it, 130 stopped by Ctrl
 def main(argv: list[str] | None = None) -> int:
     """Replay one trace; the result is the exit status."""
     words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["doctor"]:
+        from replay.cli.doctor import main as examine
+
+        return examine(words[1:])
     parser = _parser()
     try:
         arguments = parser.parse_args(words)
