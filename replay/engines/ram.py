@@ -12,15 +12,20 @@ import os
 import weakref
 from collections.abc import Iterator
 
+from replay.engines.errors import EngineUnavailable
+
 PAGE_BYTES = 4096
 
 
 class GuestRam:
-    """``size`` bytes of guest physical memory from address 0."""
+    """``size`` bytes of guest physical memory from address 0.
+
+    Raises EngineUnavailable where no process can have such memory, and OSError for too much of it.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.fd = os.memfd_create("solo5-guest", os.MFD_CLOEXEC)
+        self.fd = _anonymous_file()
         self._close_fd = weakref.finalize(self, os.close, self.fd)
         os.ftruncate(self.fd, size)
         self._map = mmap.mmap(self.fd, size)
@@ -52,3 +57,12 @@ class GuestRam:
             self.view.release()
             self._map.close()
             self._close_fd()
+
+
+def _anonymous_file() -> int:
+    try:
+        return os.memfd_create("solo5-guest", os.MFD_CLOEXEC)
+    except PermissionError as error:
+        what = f"guest memory is an anonymous file, and memfd_create says: {error.strerror}"
+        remedy = "allow memfd_create for this container"
+        raise EngineUnavailable("of any kind", what, remedy) from error

@@ -93,7 +93,7 @@ class Child:
             self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         except (OSError, EngineFailure) as error:
             self._end()
-            what = f"the guest's process cannot be traced: {error}"
+            what = f"ptrace is not permitted ({error})"
             raise EngineUnavailable("native", what, _REMEDY) from error
         weakref.finalize(self, os.close, self._memory)
         self._prepare(len(descriptors))
@@ -198,7 +198,7 @@ class Child:
             yield
         except (OSError, EngineFailure) as error:
             self._end()
-            what = f"the guest's process cannot be prepared: {error}"
+            what = f"the guest's process cannot be prepared: {_in_words(error)}"
             raise EngineUnavailable("native", what, remedy_for(error)) from error
 
     def _adopt(self) -> None:
@@ -227,6 +227,12 @@ class Child:
             if number == signal.SIGSYS:
                 raise EngineFailure("the filter of the guest's process refuses the engine's call")
             self.passed_over.add(number)
+
+
+def _in_words(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    return ": ".join(str(each) for each in (error.filename, error.strerror) if each)
 
 
 def remedy_for(error: Exception) -> str:
@@ -262,7 +268,7 @@ def _spawn(base: int, descriptors: Sequence[int]) -> int:
             setsigdef=_IGNORED_BY_PYTHON,
         )
     except OSError as error:
-        what = f"no process for the guest: {error}"
+        what = f"no process for the guest: {_in_words(error)}"
         raise EngineUnavailable("native", what, remedy_for(error)) from error
     finally:
         for each in opened:
