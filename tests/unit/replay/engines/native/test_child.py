@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from replay.engines.errors import EngineFailure
+from replay.engines.errors import EngineFailure, EngineUnavailable
 from replay.engines.native.child import (
     FIRST_DESCRIPTOR,
     MAP_SHARED,
     PROT_READ,
     PROT_WRITE,
+    SYS_MMAP,
     SYS_MPROTECT,
     Child,
 )
+from replay.engines.native.ptrace import RAX, RIP
 from replay.engines.native.seccomp import Rule
 from replay.engines.ram import GuestRam
 
@@ -88,6 +91,31 @@ def test_a_locked_process_cannot_even_ask_who_it_is(child: Child) -> None:
     child.lock_down([])
     with pytest.raises(EngineFailure):
         child.call(SYS_GETPID)
+
+
+def test_a_guest_at_the_gate_gets_nothing(child: Child) -> None:
+    """The call is allowed, but the engine has not asked for it."""
+    child.lock_down([Rule(SYS_MPROTECT, (child.gate, child.gate))])
+    words = child.tracee.fetch()
+    words[RIP], words[RAX] = child.gate - 2, SYS_MPROTECT
+    child.tracee.store()
+    child.tracee.resume()
+    with pytest.raises(EngineFailure, match="has jumped to"):
+        child.tracee.wait()
+
+
+def test_what_the_host_does_not_permit_ends_it(child: Child) -> None:
+    with pytest.raises(EngineUnavailable, match="ulimit -v") as caught, child.permitted():
+        child.call(SYS_MMAP, 0, 1 << 60, PROT_READ, 0x22, -1)  # private, anonymous
+    assert caught.value.engine == "native"
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.tracee.pid, 0)
+
+
+def test_too_few_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (FIRST_DESCRIPTOR, FIRST_DESCRIPTOR))
+    with pytest.raises(EngineUnavailable, match=r"100 open files are allowed.*ulimit -n"):
+        Child([])
 
 
 def test_closing_ends_it(child: Child) -> None:
