@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -63,11 +64,16 @@ class Platform:
         """Why this host has no such engine; empty where it has."""
         if self.needs and find_spec(self.needs) is None:
             return f"{self.needs} is not built here"
-        try:
-            engine_factory(self.engine)
-        except EngineUnavailable as error:
-            return str(error)
-        return ""
+        return _why_no_engine(self.engine)
+
+
+@cache
+def _why_no_engine(name: str) -> str:
+    try:
+        engine_factory(name)().close()
+    except EngineUnavailable as error:
+        return str(error)
+    return ""
 
 
 PLATFORMS = (
@@ -79,7 +85,19 @@ PLATFORMS = (
         environment={PURE_PYTHON_VARIABLE: "1"},
     ),
     Platform("hvt on native", "hvt", "native"),
-    Platform("hvt on kvm", "hvt", "kvm"),
+    Platform(
+        "hvt on kvm",
+        "hvt",
+        "kvm",
+        only=frozenset(
+            (
+                *("abort", "compute", "cpuid", "entropy", "exception", "exit", "faults", "fpu"),
+                *("hello", "memory", "net", "quiet", "rdtscp", "rnow", "simd", "ssp", "time"),
+                *("tls", "wnox", "xnow", "zeropage"),
+            )
+        ),
+        sample="slow where KVM emulates instructions, and like others for this engine",
+    ),
     Platform("spt on unicorn", "spt", "unicorn", needs=COMPILED_CALLBACKS),
     Platform(
         "spt on unicorn, Python callbacks",
@@ -148,7 +166,8 @@ def references() -> list[Platform]:
 
 def require(platform: Platform, program: str = "", ability: type | None = None) -> None:
     """The only way to skip in this suite: what a platform cannot do is skipped with its reason."""
-    reason = platform.why_unavailable() or UNSUPPORTED.get((platform.name, program), "")
+    reason = platform.why_unavailable() or platform.why_left_out(program)
+    reason = reason or UNSUPPORTED.get((platform.name, program), "")
     if not reason and ability is not None and not isinstance(platform.make_engine(), ability):
         reason = f"the engine has not the ability {ability.__name__}"
     if reason:
