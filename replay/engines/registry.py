@@ -25,6 +25,20 @@ def choose_engine(wanted: str) -> str:
     return "unicorn" if wanted == "auto" else wanted
 
 
+def why_unavailable(name: str) -> str:
+    """Why this host cannot run the engine called ``name``, with what to do about it; empty where it
+    can. It tries, which takes milliseconds."""
+    if name == "native":
+        from replay.engines.native.probe import why_unavailable as why_not_native
+
+        return why_not_native()
+    try:
+        engine_factory(name)().close()
+    except EngineUnavailable as error:
+        return str(error)
+    return ""
+
+
 def engine_factory(name: str) -> Callable[[], Engine]:
     """The constructor of the engine called ``name``; raises ``EngineUnavailable``."""
     if name not in _FACTORIES:

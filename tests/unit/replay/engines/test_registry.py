@@ -6,7 +6,7 @@ import pytest
 
 from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import CountsInstructions
-from replay.engines.registry import ENGINE_NAMES, choose_engine, engine_factory
+from replay.engines.registry import ENGINE_NAMES, choose_engine, engine_factory, why_unavailable
 
 
 def test_auto_chooses_an_engine_that_exists() -> None:
@@ -29,6 +29,16 @@ def test_factories_make_engines(name: str) -> None:
     engine = engine_factory(name)()
     assert callable(engine.run)
     engine.close()
+
+
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+def test_why_there_is_none_is_a_text(name: str) -> None:
+    why = why_unavailable(name)
+    assert why == "" or f"engine {name} is not available: " in why
+
+
+def test_an_unknown_engine_is_not_available() -> None:
+    assert "no such engine" in why_unavailable("abacus")
 
 
 def test_unicorn_counts_instructions() -> None:
