@@ -152,7 +152,8 @@ def _header_rows(header: Header) -> Iterator[tuple[str, str]]:
     yield "", f"sha256 {guest.sha256.hex()}"
     yield "target", f"{one_line(guest.target)}, ABI version {guest.abi_version}"
     yield "command", f"'{one_line(_command_line(header))}'"
-    yield "memory", size_text(machine.mem_size)
+    heap = ", heap and stack executable" if header.boot.executable_heap else ""
+    yield "memory", f"{size_text(machine.mem_size)}{heap}"
     cpu = machine.cpu.get("name", "unnamed")
     yield "cpu", f"{one_line(str(cpu))}, counter at {machine.tsc_hz / 1e6:g} MHz"
     yield "engine", one_line(machine.engine)

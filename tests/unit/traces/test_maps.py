@@ -19,7 +19,8 @@ def test_values_of_the_right_kind_are_given() -> None:
     assert VIEW.optional_integer("absent") is None
     assert VIEW.text("t", 4) == "text"
     assert VIEW.data("b", 5, 5) == b"bytes"
-    assert VIEW.flag("yes") is True
+    assert VIEW.flag("yes") is VIEW.optional_flag("yes") is True
+    assert VIEW.optional_flag("absent") is False
     assert VIEW.items("list", 1)[0].integer("n") == 1
     assert VIEW.part("map").plain("absent") == {}
     assert VIEW.plain("map") == {"k": [1]}
@@ -38,6 +39,7 @@ def test_values_of_the_right_kind_are_given() -> None:
         lambda: VIEW.data("b", 6, 9),
         lambda: VIEW.data("t", 0, 9),
         lambda: VIEW.flag("n"),
+        lambda: VIEW.optional_flag("n"),
         lambda: VIEW.items("list", 0),
         lambda: VIEW.items("map", 9),
         lambda: VIEW.part("n"),

@@ -145,3 +145,10 @@ def test_json_of_a_damaged_trace(make_trace: MakeTrace) -> None:
         data = json.loads(info_json(trace, tally(trace)))
     assert data["ended"] is None
     assert "the file ends" in data["damage"]
+
+
+def test_rights_that_a_target_would_not_give(make_trace: MakeTrace) -> None:
+    header = make_header()
+    unusual = replace(header, boot=replace(header.boot, executable_heap=True))
+    text = text_of(make_trace(header=unusual))
+    assert row(text, "memory") == "512.0 MiB, heap and stack executable"

@@ -195,7 +195,7 @@ def test_the_monitors_memory_is_the_engines_within_its_bounds(
 REFUSED = {
     "no ELF": (plan(b"no ELF file"), "not an ELF file"),
     "cut short": (plan(plan().guest[:200]), "a.hvt: "),
-    "another target": (plan(Elf(abi=abi_note(target=2))), "guests of target"),
+    "another target": (plan(Elf(abi=abi_note(target=3))), "guests of target"),
     "another version": (plan(Elf(abi=abi_note(version=3))), "ABI version 3"),
     "beyond memory": (plan(text(vaddr=8 * MIB), mem_size=4 * MIB), "segment"),
     "no place for it": (plan(mem_size=MIB), "memory of"),

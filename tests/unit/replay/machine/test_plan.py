@@ -60,6 +60,7 @@ def test_a_plan_survives_a_trace() -> None:
     command_line=st.binary(max_size=100),
     cpu=st.sampled_from(["westmere", "westmere+rdseed", "westmere+rdrand+rdseed"]),
     attachments=st.sampled_from([(), (DISK,), (NET,), (DISK, NET)]),
+    executable_heap=st.booleans(),
 )
 def test_every_plan_survives_a_trace(cpu: str, **fields: object) -> None:
     plan = replace(PLAN, cpu=virtual_cpu(cpu), **fields)
