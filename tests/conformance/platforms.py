@@ -83,6 +83,13 @@ PLATFORMS = (
         "hvt",
         "unicorn",
         environment={PURE_PYTHON_VARIABLE: "1"},
+        only=frozenset(
+            (
+                *("blk", "compute", "cpuid", "entropy", "exception", "faults", "fpu", "hello"),
+                *("memory", "net", "rdtscp", "simd", "time", "tls", "wnox", "xnow", "zeropage"),
+            )
+        ),
+        sample="like others for the engine's callbacks, which are all that differs here",
     ),
     Platform("hvt on native", "hvt", "native"),
     Platform(
