@@ -3,6 +3,7 @@ each ends in a report, with a trace that is good for what it holds, and leaves n
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -200,6 +201,21 @@ def test_ctrl_c(
     check_nothing_left(recorder.shown)
     if deed == "spin":
         check_replay(status=5, said="the recording was stopped by its operator")
+
+
+def test_an_endless_guest_can_be_looked_at(hostile: Build, here_run: Run) -> None:
+    """Where it is a thousand instructions after its last call, and one more."""
+    with running("solo5-record", *WORDS, TRACE, hostile("hvt"), "spin") as recorder:
+        recorder.wait_for("now: spin\n")
+        recorder.signal(signal.SIGINT)
+        recorder.wait()
+    described = here_run(trace_main, "info", "--json", TRACE)
+    events = json.loads(described.out)["events"]["count"]
+    for instructions in (1000, 1001):
+        until = f"{events}+{instructions}"
+        stopped = here_run(replay_main, "--engine", "native", TRACE, "--until", until)
+        assert f"at position {until}" in stopped.out + stopped.err
+        assert re.search(r"at 0x\w+ spin\+0x\w+ at hostile.c:", stopped.out + stopped.err)
 
 
 def guest_of(recorder: Running) -> int:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from monitors.ports import (
     PortRead,
     PortWrite,
     SystemCall,
+    TargetReached,
     TranslationFault,
     Trap,
     TrapKind,
@@ -214,6 +216,28 @@ def test_interrupting_a_guest_that_never_stops() -> None:
         assert g.run() == Interrupted()
         timer.join()
         assert g["rip"] == CODE
+
+
+def test_a_guest_that_never_stops_can_be_looked_at_and_stepped() -> None:
+    with native("mov ebx, 41; 1: inc rbx; jmp 1b") as g:
+        assert isinstance(g.engine, NativeEngine)
+        timer = threading.Timer(0.05, g.engine.interrupt)
+        timer.start()
+        assert g.run() == Interrupted()
+        timer.join()
+        turns, start = g["rbx"], CODE + 5
+        assert turns > 41
+        assert g["rip"] in (start, start + 3)
+        assert g.engine.read(start, 3) == bytes.fromhex("48ffc3")
+        steps = [g["rip"]]
+        for _ in range(4):
+            assert g.engine.step() == TargetReached()
+            steps.append(g["rip"])
+        assert set(steps) == {start, start + 3}
+        assert all(before != after for before, after in pairwise(steps))
+        assert g["rbx"] == turns + 2
+        g.engine.interrupt()
+        assert g.run() == Interrupted()
 
 
 def test_an_interrupt_before_it_runs() -> None:
