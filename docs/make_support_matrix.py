@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 class Writer:
     """A pytest plugin that writes the page when the suite has run."""
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Refuses results that are not those of every trial."""
         from tests.conformance.matrix import MATRIX_RESULTS, PAGE, render
@@ -30,7 +31,9 @@ class Writer:
 def main() -> int:
     """The suite's exit status."""
     suite = ROOT / "tests" / "conformance" / "test_programs.py"
-    return int(pytest.main(["-q", "--rootdir", str(ROOT), str(suite)], plugins=[Writer()]))
+    shared = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup"]
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *shared]
+    return int(pytest.main([*options, str(suite)], plugins=[Writer()]))
 
 
 if __name__ == "__main__":

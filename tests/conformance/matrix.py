@@ -27,6 +27,11 @@ PROPERTIES = {
 }
 """The tests that a trial must pass, and what each shows."""
 
+CROSSINGS = "crossings"
+"""The property of a test's report that tells a run's target and name, its crossings, and those
+digested."""
+
+_OUTCOME = "outcome"
 _YES = "yes"
 
 
@@ -34,12 +39,12 @@ class MatrixResults:
     """A pytest plugin that notes what came of each test of ``PROPERTIES``.
 
     ``outcomes``: by platform and run, the test's name and why it did not pass (empty: it did).
-    ``crossings``: of each run, and how many of them were digested.
+    ``crossings``: of each target's run, and how many of them were digested.
     """
 
     def __init__(self) -> None:
         self.outcomes: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-        self.crossings: dict[str, tuple[int, int]] = {}
+        self.crossings: dict[tuple[str, str], tuple[int, int]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -53,9 +58,20 @@ class MatrixResults:
             and test in PROPERTIES
             and (report.when == "call" or not report.passed)
         ):
-            outcome = self.outcomes[trial.platform.name, trial.run_name]
-            outcome[test] = "" if report.passed else _why(report, test)
+            why = "" if report.passed else _why(report, test)
+            outcome = (trial.platform.name, trial.run_name, test, why)
+            report.user_properties.append((_OUTCOME, outcome))
         return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what a report carries, also from another process of the same run."""
+        for name, value in report.user_properties:
+            if name == _OUTCOME:
+                platform, run, test, why = value
+                self.outcomes[platform, run][test] = why
+            elif name == CROSSINGS:
+                target, run, crossings, digested = value
+                self.crossings[target, run] = crossings, digested
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One line for each platform, with all that was left out."""
@@ -131,7 +147,7 @@ def rows_of(page: str) -> dict[str, str]:
 
 def _row(results: MatrixResults, program: Program) -> list[str]:
     targets = {platform.target: None for platform in PLATFORMS}
-    runs = {run: None for target in targets for run in runs_of(program, target)}
+    runs = [(target, run) for target in targets for run in runs_of(program, target)]
     counts = [(0, 0), *(results.crossings.get(run, (0, 0)) for run in runs)]
     totals = [str(sum(column)) for column in zip(*counts, strict=True)]
     cells = [results.cell(program, platform) for platform in PLATFORMS]

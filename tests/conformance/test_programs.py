@@ -14,7 +14,7 @@ from replay.machine.ending import Halted, Misused, Reached
 from replay.testing.cases import disappointments, scripted_world
 from replay.testing.digests import entry_count, read_log
 from replay.testing.replayer import ReplayerProcess
-from tests.conformance.matrix import MatrixResults
+from tests.conformance.matrix import CROSSINGS
 from tests.conformance.platforms import Platform, Trial, reference_of, require
 from tests.conformance.studio import Studio
 
@@ -34,7 +34,10 @@ def test_runs_as_it_should(studio: Studio, trial: Trial) -> None:
 
 @pytest.mark.slow
 def test_replays_in_another_process(
-    studio: Studio, trial: Trial, replayer: Replayers, matrix_results: MatrixResults
+    studio: Studio,
+    trial: Trial,
+    replayer: Replayers,
+    record_property: Callable[[str, object], None],
 ) -> None:
     recording = studio.recording(trial)
     (report,) = replayer(trial.platform).replay(
@@ -46,7 +49,8 @@ def test_replays_in_another_process(
     ended_by_itself = isinstance(recording.ending, Halted | Misused)
     assert report.ending == str(recording.ending if ended_by_itself else Reached())
     assert report.digests_verified >= ended_by_itself
-    matrix_results.crossings[trial.run_name] = recording.events, report.digests_compared
+    counts = trial.run_name, recording.events, report.digests_compared
+    record_property(CROSSINGS, (trial.platform.target, *counts))
 
 
 @pytest.mark.slow
