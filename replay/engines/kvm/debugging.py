@@ -64,6 +64,11 @@ class GuestDebug:
             return
         self._apply(control, self._breakpoints)
 
+    def rest(self) -> None:
+        """Let the guest run without anything of this for a while."""
+        if self._control:
+            self._apply(0, ())
+
     def arm_step(self) -> None:
         """For one instruction; KVM notes where the guest is, so this is needed every time.
         Breakpoints rest: the one at hand would stop the guest at once."""

@@ -52,6 +52,7 @@ _REASON = struct.Struct("<I")
 _QUAD = struct.Struct("<Q")
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 _PUSH_FLAGS = (b"\x9c", b"\x66\x9c", b"\x48\x9c")
+_HLT = b"\xf4"
 _INTERNAL = {1: "the kernel's emulator does not know the instruction"}
 
 
@@ -165,11 +166,15 @@ class KvmEngine:
         self._interruption.watch_this_thread()
         self._complete()
         before, flags = self._cpu.get("rip"), self._cpu.get("rflags")
-        hides_trap_flag = not flags & _FLAG_TF and self._pushes_flags(before)
+        code = self._fetch(before, 2)
+        hides_trap_flag = not flags & _FLAG_TF and code.startswith(_PUSH_FLAGS)
         while True:
             if self._interruption.requested and self._interruption.acknowledge():
                 return Interrupted()
-            self._debug.arm_step()
+            if code.startswith(_HLT):
+                self._debug.rest()  # its exit would be lost behind the end of the step
+            else:
+                self._debug.arm_step()
             exit_ = self._advance()
             if hides_trap_flag and isinstance(exit_, TargetReached):
                 self._clear_pushed_trap_flag()
@@ -420,9 +425,6 @@ class KvmEngine:
                 break
             found, gva, size = found + data, gva + length, size - length
         return found
-
-    def _pushes_flags(self, rip: int) -> bool:
-        return self._fetch(rip, 2).startswith(_PUSH_FLAGS)
 
     def _clear_pushed_trap_flag(self) -> None:
         """PUSHF shows the flag by which the processor steps."""

@@ -30,6 +30,18 @@ _PATCHED = frozenset((SiteKind.TRAP, SiteKind.REFUSE, SiteKind.INVALID))
 _MNEMONICS = frozenset(
     ("rdtsc", "rdtscp", "rdrand", "rdseed", "cpuid", "rdpmc", "monitor", "mwait")
 )
+# What the host's processor may have and the virtual one has not; CPUID does not switch it off.
+_LACKING = frozenset(
+    (
+        *("vmcall", "vmmcall", "movbe", "adcx", "adox", "rdpid", "clflushopt", "clwb", "ptwrite"),
+        *("sha1msg1", "sha1msg2", "sha1nexte", "sha1rnds4"),
+        *("sha256msg1", "sha256msg2", "sha256rnds2", "movdiri", "movdir64b", "serialize"),
+        *("gf2p8mulb", "gf2p8affineqb", "gf2p8affineinvqb", "xbegin", "xtest"),
+    )
+)
+# Newer processors take F3 0F BC and BD for other instructions than BSF and BSR.
+_BIT_SCANS = frozenset(("tzcnt", "lzcnt"))
+_REPEAT = 0xF3
 _VECTOR_BYTES = frozenset((0xC4, 0xC5, 0x62))
 _LEGACY_PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 
@@ -52,6 +64,9 @@ class Sites:
         for number, site in enumerate(sweep(code, address)):
             port = PORTS[number % len(PORTS)]
             start = site.address - address
+            if site.kind is SiteKind.REWRITE:
+                patched[start + site.code.index(_REPEAT)] = _DATA_SEGMENT[0]
+                continue
             padding = _DATA_SEGMENT * (site.length - PATCH_BYTES)
             patched[start : start + site.length] = padding + bytes((_OUT, port))
             self._by_start[port, site.address] = site
@@ -85,7 +100,9 @@ def sweep(code: bytes, address: int) -> Iterator[Site]:
             here = at - address - start
             if not is_last and here > _CHUNK_BYTES - LONGEST_INSTRUCTION:
                 break
-            if _is_suspect(mnemonic, part, here):
+            if mnemonic in _LACKING or mnemonic in _BIT_SCANS:
+                yield _newer(part[here : here + length], at, mnemonic, operands)
+            elif _is_suspect(mnemonic, part, here):
                 yield from _patched(site_of(part[here : here + length], at, mnemonic, operands))
             done = here + length
         if not done:
@@ -100,6 +117,13 @@ def _is_suspect(mnemonic: str, code: bytes, at: int) -> bool:
     if first in _VECTOR_BYTES or mnemonic in _MNEMONICS:
         return True
     return first in _LEGACY_PREFIXES and not _VECTOR_BYTES.isdisjoint(code[at + 1 : at + 6])
+
+
+def _newer(code: bytes, address: int, mnemonic: str, operands: str) -> Site:
+    kind = SiteKind.REWRITE if mnemonic in _BIT_SCANS else SiteKind.INVALID
+    if code[0] in _VECTOR_BYTES:
+        kind = SiteKind.REFUSE
+    return Site(kind, address, len(code), f"{mnemonic} {operands}".strip(), code)
 
 
 def _patched(site: Site | None) -> Iterator[Site]:

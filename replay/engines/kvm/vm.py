@@ -50,6 +50,7 @@ class VirtualMachine:
             self._fd = fcntl.ioctl(system, api.CREATE_VM, 0)
             _check_capabilities(self._fd)
             deny_all_but_known(self._fd)
+            _disable_quirks(self._fd)
             page_bytes = fcntl.ioctl(system, api.GET_VCPU_MMAP_SIZE, 0)
             xsave_bytes = fcntl.ioctl(self._fd, api.CHECK_EXTENSION, api.CAP_XSAVE2)
             self.vcpu = Vcpu(self._fd, page_bytes, xsave_bytes)
@@ -124,6 +125,15 @@ def _check_capabilities(vm: int) -> None:
         if fcntl.ioctl(vm, api.CHECK_EXTENSION, number) <= 0:
             remedy = "use Linux 5.10 or later"
             raise EngineUnavailable("kvm", f"this host's KVM has no {what}", remedy)
+
+
+def _disable_quirks(vm: int) -> None:
+    """Ask for a processor without KVM's old habits, as far as the kernel can leave them."""
+    known = max(fcntl.ioctl(vm, api.CHECK_EXTENSION, api.CAP_DISABLE_QUIRKS2), 0)
+    unwanted = known & api.QUIRKS_UNWANTED
+    if unwanted:
+        enable = api.ENABLE.pack(api.CAP_DISABLE_QUIRKS2, 0, unwanted, 0, 0, 0)
+        fcntl.ioctl(vm, api.ENABLE_CAP, enable)
 
 
 def _set_bits(bitmap: bytearray) -> list[int]:
