@@ -13,9 +13,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import Engine
-from replay.engines.registry import engine_factory
+from replay.engines.registry import engine_factory, why_unavailable
 from replay.engines.unicorn.callbacks import PURE_PYTHON_VARIABLE
 from replay.toolchain.programs import Case, Program, all_programs, find_program
 
@@ -64,16 +63,10 @@ class Platform:
         """Why this host has no such engine; empty where it has."""
         if self.needs and find_spec(self.needs) is None:
             return f"{self.needs} is not built here"
-        return _why_no_engine(self.engine)
+        return why_no_engine(self.engine)
 
 
-@cache
-def _why_no_engine(name: str) -> str:
-    try:
-        engine_factory(name)().close()
-    except EngineUnavailable as error:
-        return str(error)
-    return ""
+why_no_engine = cache(why_unavailable)
 
 
 PLATFORMS = (
