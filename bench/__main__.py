@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.figures import Answer
 from bench.machine import description
 
-QUESTIONS = ("startup", "compute", "clocks", "console", "translation", "native")
+QUESTIONS = ("startup", "compute", "clocks", "console", "translation", "native", "kvm")
 _RESULTS = Path(__file__).with_name("results.md")
 _INTRODUCTION = """\
 # Results
