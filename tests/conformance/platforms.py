@@ -166,8 +166,10 @@ def references() -> list[Platform]:
 
 def require(platform: Platform, program: str = "", ability: type | None = None) -> None:
     """The only way to skip in this suite: what a platform cannot do is skipped with its reason."""
-    reason = platform.why_unavailable() or platform.why_left_out(program)
-    reason = reason or UNSUPPORTED.get((platform.name, program), "")
+    reason = platform.why_unavailable()
+    if program:
+        reason = reason or platform.why_left_out(program)
+        reason = reason or UNSUPPORTED.get((platform.name, program), "")
     if not reason and ability is not None and not isinstance(platform.make_engine(), ability):
         reason = f"the engine has not the ability {ability.__name__}"
     if reason:
