@@ -34,13 +34,13 @@ from replay.engines.kvm.debugging import SLOTS_MAX, GuestDebug
 from replay.engines.kvm.interruption import Interruption
 from replay.engines.kvm.memory import SlotMemory
 from replay.engines.kvm.mmio import writer_before
+from replay.engines.kvm.pages import LogsPages, Pages
 from replay.engines.kvm.processor import RAX_AT, RIP_AT, Processor
 from replay.engines.kvm.text import PORTS, Sites
 from replay.engines.kvm.vcpu import VirtualProcessor
-from replay.engines.kvm.vm import Slot, VirtualMachine
-from replay.engines.paging import PageFault, translate
+from replay.engines.kvm.vm import VirtualMachine
 from replay.engines.ports import Snapshot, Watchpoint
-from replay.engines.ram import PAGE_BYTES, GuestRam
+from replay.engines.ram import GuestRam
 from replay.engines.sites import Site, SiteKind
 
 _UD, _DF = 6, 8
@@ -56,15 +56,11 @@ _HLT = b"\xf4"
 _INTERNAL = {1: "the kernel's emulator does not know the instruction"}
 
 
-class Machine(Protocol):
+class Machine(LogsPages, Protocol):
     """What the engine needs of a virtual machine."""
 
     @property
     def vcpu(self) -> VirtualProcessor: ...
-
-    def set_memory(self, slots: Sequence[Slot], flags: int = 0) -> None: ...
-
-    def dirty_pages(self) -> list[int]: ...
 
     def close(self) -> None: ...
 
@@ -83,8 +79,6 @@ class KvmEngine:
         self._sites = Sites()
         self._memory: SlotMemory | None = None
         self._is_incomplete = False
-        self._logs_dirty = False
-        self._written: set[int] = set()
         self._exits: dict[int, Callable[[], Exit | None]] = {
             ExitReason.IO: self._port_exit,
             ExitReason.HLT: self._hlt_exit,
@@ -101,6 +95,7 @@ class KvmEngine:
         """See ``Engine.map``."""
         self._memory = SlotMemory(ram, protections, self._sites.patch)
         self._machine.set_memory(self._memory.slots())
+        self._pages = Pages(self._machine, ram, self._memory.slots)
 
     def read(self, gpa: int, size: int) -> bytes:
         """See ``Engine.read``."""
@@ -109,9 +104,7 @@ class KvmEngine:
     def write(self, gpa: int, data: bytes) -> None:
         """See ``Engine.write``."""
         self._mapped.write(gpa, data)
-        if self._logs_dirty and data:
-            last = (gpa + len(data) - 1) // PAGE_BYTES
-            self._written.update(range(gpa // PAGE_BYTES, last + 1))
+        self._pages.note(gpa, len(data))
 
     def registers(self) -> Registers:
         """See ``Engine.registers``."""
@@ -123,6 +116,7 @@ class KvmEngine:
         if not values.keys() <= _DIRECT:
             self._complete()
         if values.keys() >= _STATE:
+            self._sites.begin_at(values["rip"])
             self._mapped.reload()
             self._cpu.load(values)
             return
@@ -200,43 +194,15 @@ class KvmEngine:
 
     def dirty_pages(self) -> Sequence[int]:
         """See ``TracksDirtyPages.dirty_pages``."""
-        memory = self._mapped
-        if not self._logs_dirty:
-            self._logs_dirty = True
-            self._machine.set_memory(memory.slots(), api.MEM_LOG_DIRTY_PAGES)
-            return [
-                page
-                for start, end in memory.ram.resident_ranges()
-                for page in range(start // PAGE_BYTES, -(-end // PAGE_BYTES))
-            ]
-        found = sorted(self._written.union(self._machine.dirty_pages()))
-        self._written.clear()
-        return found
+        return self._pages.dirty()
 
     def snapshot(self) -> Snapshot:
         """See ``Snapshots.snapshot``."""
-        view = self._mapped.ram.view
-        pages = {}
-        for start, end in self._mapped.ram.resident_ranges():
-            for at in range(start, end, PAGE_BYTES):
-                data = bytes(view[at : at + PAGE_BYTES])
-                if any(data):
-                    pages[at // PAGE_BYTES] = data
-        return Snapshot(self.registers(), pages)
+        return Snapshot(self.registers(), self._pages.save())
 
     def restore(self, snapshot: Snapshot) -> None:
         """See ``Snapshots.restore``."""
-        view, empty = self._mapped.ram.view, bytes(PAGE_BYTES)
-        present = {
-            at // PAGE_BYTES
-            for start, end in self._mapped.ram.resident_ranges()
-            for at in range(start, end, PAGE_BYTES)
-        }
-        for page in present | snapshot.pages.keys():
-            at, wanted = page * PAGE_BYTES, snapshot.pages.get(page, empty)
-            if view[at : at + PAGE_BYTES] != wanted:
-                view[at : at + PAGE_BYTES] = wanted
-                self._written.add(page)
+        self._pages.restore(snapshot.pages)
         self.set_registers(snapshot.registers)
 
     # ---- one entry into the guest
@@ -408,23 +374,10 @@ class KvmEngine:
     # ---- what the guest sees at an address
 
     def _place(self, gva: int) -> int | None:
-        place = translate(self._peek, self._cpu.get("cr3"), gva)
-        return None if isinstance(place, PageFault) else place
-
-    def _peek(self, gpa: int, size: int) -> bytes | None:
-        ram = self._mapped.ram
-        return bytes(ram.view[gpa : gpa + size]) if gpa + size <= ram.size else None
+        return self._mapped.place(gva, self._cpu.get("cr3"))
 
     def _fetch(self, gva: int, size: int) -> bytes:
-        found = b""
-        while size > 0:
-            length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
-            place = self._place(gva)
-            data = None if place is None else self._peek(place, length)
-            if data is None:
-                break
-            found, gva, size = found + data, gva + length, size - length
-        return found
+        return self._mapped.fetch(gva, size, self._cpu.get("cr3"))
 
     def _clear_pushed_trap_flag(self) -> None:
         """PUSHF shows the flag by which the processor steps."""

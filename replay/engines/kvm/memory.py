@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from monitors.ports import Protection
 from replay.engines.kvm import api
 from replay.engines.kvm.vm import Slot
-from replay.engines.ram import GuestRam
+from replay.engines.paging import PageFault, translate
+from replay.engines.ram import PAGE_BYTES, GuestRam
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
+_U64_MAX = (1 << 64) - 1
 
 Patch = Callable[[bytes, int], bytes]
 
@@ -34,8 +37,8 @@ class _Guarded:
 
 
 class SlotMemory:
-    """The memory of one guest; ``patch`` makes of code what may run. Close it behind its machine,
-    which has it mapped."""
+    """The memory of one guest; ``patch`` makes of code what may run, from the first ``reload`` on.
+    Close it behind its machine, which has it mapped."""
 
     def __init__(self, ram: GuestRam, protections: Sequence[Protection], patch: Patch) -> None:
         self.ram = ram
@@ -44,8 +47,6 @@ class SlotMemory:
         self._guarded = [
             _Guarded(p.start, p.end, p.code, _private(ram, p.start, p.end)) for p in guarded
         ]
-        for area in self._guarded:
-            self._fill(area)
 
     def slots(self) -> list[Slot]:
         """Everything from address 0 to the memory's end, in pieces with equal rights."""
@@ -75,6 +76,27 @@ class SlotMemory:
     def is_guarded(self, gpa: int) -> bool:
         """Whether the guest may not write at ``gpa``."""
         return any(area.start <= gpa < area.end for area in self._guarded)
+
+    def place(self, gva: int, cr3: int) -> int | None:
+        """Where a virtual address lies, if it is mapped."""
+        place = translate(self._peek, cr3, gva & _U64_MAX)
+        return None if isinstance(place, PageFault) else place
+
+    def fetch(self, gva: int, size: int, cr3: int) -> bytes:
+        """Up to ``size`` bytes at a virtual address, as far as there are any."""
+        found = b""
+        while size > 0:
+            length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
+            place = self.place(gva, cr3)
+            data = None if place is None else self._peek(place, length)
+            if data is None:
+                break
+            found, gva, size = found + data, gva + length, size - length
+        return found
+
+    def _peek(self, gpa: int, size: int) -> bytes | None:
+        end = gpa + size
+        return bytes(self.ram.view[gpa:end]) if end <= self.ram.size else None
 
     def close(self) -> None:
         """Unmap the private copies; twice does no harm."""

@@ -52,10 +52,10 @@ from replay.engines.native.memory import (
 from replay.engines.native.processor import FLAG_TF, Processor
 from replay.engines.native.ptrace import CONTINUE, INDEX, RAX, RDX, RIP, SINGLE_STEP, SignalInfo
 from replay.engines.native.seccomp import Rule
-from replay.engines.native.sensitive import sensitive_at
 from replay.engines.native.stops import Stops
 from replay.engines.native.text import Text
 from replay.engines.ram import PAGE_BYTES, GuestRam
+from replay.engines.sensitive import sensitive_at
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 
 _DB, _UD, _GP = 1, 6, 13

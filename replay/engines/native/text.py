@@ -11,8 +11,8 @@ from collections.abc import Callable
 from replay.engines.native.agent import Agent
 from replay.engines.native.child import PROT_EXEC, PROT_READ, PROT_WRITE, Child
 from replay.engines.native.memory import Area, Space
-from replay.engines.native.sweep import sweep
 from replay.engines.sites import Site, SiteKind
+from replay.engines.sweep import sweep
 
 _BREAKPOINT = b"\xcc"
 _NO_PREFIX = b"\x3e"  # a segment override that 64-bit mode ignores, in place of F3

@@ -70,6 +70,7 @@ class Bench:
         self.ram = GuestRam(2 * MIB)
         for gpa, entry in TABLES.items():
             struct.pack_into("<Q", self.ram.view, gpa, entry)
+        code += b"\xc3"
         self.ram.view[TEXT : TEXT + len(code)] = code
         self.engine = KvmEngine(lambda: self.machine)
         self.engine.map(self.ram, [Protection(TEXT, TEXT + 0x1000, writable=False)])

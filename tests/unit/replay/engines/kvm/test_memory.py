@@ -24,6 +24,7 @@ def ram() -> Iterator[GuestRam]:
 def memory(ram: GuestRam) -> Iterator[SlotMemory]:
     ram.view[0x2000:0x2004] = ram.view[0x6000:0x6004] = b"abcd"
     memory = SlotMemory(ram, [RODATA, TEXT], lambda code, _: code.upper())
+    memory.reload()
     yield memory
     memory.close()
 

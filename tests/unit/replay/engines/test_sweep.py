@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay.engines.native.sweep import sweep
+from replay.engines.sweep import sweep
 from tests.unit.replay.engines.guests import assemble
 
 AT = 0x100000

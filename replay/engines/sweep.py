@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from replay.engines.native.sensitive import classify
+from replay.engines.sensitive import classify
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, decode
 
 _CHUNK_BYTES = 1 << 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay.engines.native.sensitive import sensitive_at
+from replay.engines.sensitive import sensitive_at
 from replay.engines.sites import SiteKind
 from tests.unit.replay.engines.guests import assemble
 
