@@ -9,7 +9,7 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,14 @@ def built(shelf: GuestShelf, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(here: Path, built: Path) -> Build:
     """A function that gives the file's name for a target; the current folder is empty."""
     return lambda target: str(built / f"hostile.{target}")
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_in_a_terminal() -> Iterator[None]:
+    """Who runs the tests under nohup has them ignore SIGHUP, and so every program they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def check_nothing_left(err: str) -> None:
