@@ -37,9 +37,9 @@ class GuestDebug:
         self._is_current = True
 
     @property
-    def is_active(self) -> bool:
-        """Whether the guest may stop for one of these."""
-        return bool(self._breakpoints or self._watchpoints)
+    def needs_care(self) -> bool:
+        """Whether the guest may stop for one of these, or the kernel has to be told of a change."""
+        return bool(self._control or self._breakpoints or self._watchpoints)
 
     def set_breakpoints(self, addresses: Collection[int]) -> None:
         """Replace all; raises TooManyStops."""
@@ -59,7 +59,8 @@ class GuestDebug:
 
     def arm(self) -> None:
         """For running, which needs the kernel only after changes."""
-        control = api.DEBUG_ENABLE | api.DEBUG_USE_HW_BP if self.is_active else 0
+        is_active = self._breakpoints or self._watchpoints
+        control = api.DEBUG_ENABLE | api.DEBUG_USE_HW_BP if is_active else 0
         if self._is_current and control == self._control:
             return
         self._apply(control, self._breakpoints)

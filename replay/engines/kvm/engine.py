@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable, Collection, Sequence
+from threading import get_ident
 from typing import Protocol
 
 from monitors.ports import (
@@ -48,7 +49,9 @@ _FLAG_TF = 0x100
 _STATE = frozenset(("cs", "cr0", "cr3", "efer", "gdtr_base"))
 _DIRECT = frozenset(api.GENERAL) - {"rip"}
 _U32_MAX = (1 << 32) - 1
-_REASON = struct.Struct("<I")
+_REASON, _DETAIL = api.EXIT_REASON_AT // 4, api.DETAIL_AT // 4  # as words of the shared page
+_IO = int(ExitReason.IO)
+_WIDTHS = {size: (1 << 8 * size) - 1 for size in (1, 2, 4)}
 _QUAD = struct.Struct("<Q")
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 _PUSH_FLAGS = (b"\x9c", b"\x66\x9c", b"\x48\x9c")
@@ -71,16 +74,17 @@ class KvmEngine:
 
     def __init__(self, make_machine: Callable[[], Machine] = VirtualMachine) -> None:
         self._machine = make_machine()
-        self._vcpu = self._machine.vcpu
-        self._page = self._vcpu.page
-        self._cpu = Processor(self._vcpu)
-        self._debug = GuestDebug(self._vcpu)
-        self._interruption = Interruption(self._vcpu)
+        vcpu = self._machine.vcpu
+        self._page = vcpu.page
+        self._words = memoryview(self._page).cast("I")
+        self._enter = vcpu.enter
+        self._cpu = Processor(vcpu)
+        self._debug = GuestDebug(vcpu)
+        self._interruption = Interruption(vcpu)
         self._sites = Sites()
         self._memory: SlotMemory | None = None
         self._is_incomplete = False
         self._exits: dict[int, Callable[[], Exit | None]] = {
-            ExitReason.IO: self._port_exit,
             ExitReason.HLT: self._hlt_exit,
             ExitReason.MMIO: self._memory_exit,
             ExitReason.SHUTDOWN: self._shutdown,
@@ -125,21 +129,21 @@ class KvmEngine:
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
-        self._interruption.watch_this_thread()
-        if self._debug.is_active:
-            self._complete()
-            if self._debug.is_breakpoint(self._cpu.get("rip")):
-                exit_ = self.step()
-                if not isinstance(exit_, TargetReached):
-                    return exit_
-        self._debug.arm()
+        interruption = self._interruption
+        if interruption.thread != get_ident():
+            interruption.watch_this_thread()
+        if self._debug.needs_care:
+            exit_ = self._leave_breakpoint()
+            if exit_ is not None:
+                return exit_
+            self._debug.arm()
         while True:
-            if self._interruption.requested and self._interruption.acknowledge():
+            if interruption.requested and interruption.acknowledge():
                 self._complete()
                 return Interrupted()
-            exit_or_none = self._advance()
-            if exit_or_none is not None:
-                return exit_or_none
+            exit_ = self._advance()
+            if exit_ is not None:
+                return exit_
 
     def interrupt(self) -> None:
         """See ``Engine.interrupt``."""
@@ -148,6 +152,7 @@ class KvmEngine:
     def close(self) -> None:
         """See ``Engine.close``."""
         self._interruption.close()
+        self._words.release()
         self._machine.close()
         if self._memory is not None:
             self._memory.close()
@@ -217,24 +222,30 @@ class KvmEngine:
         interruption = self._interruption
         interruption.inside = True
         try:
-            self._vcpu.enter()
-        except InterruptedError:
-            interruption.swallow()
-            self._entered()
-            return None
+            self._enter()
         except OSError as error:
-            self._entered()
-            return self._bad_memory(error)
-        finally:
             interruption.inside = False
+            self._entered()
+            return self._failed(error)
+        interruption.inside = False
         self._entered()
-        reason = _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0]
+        reason = self._words[_REASON]
+        if reason == _IO:
+            return self._port_exit()
         handler = self._exits.get(reason)
         return handler() if handler is not None else self._give_up(reason)
 
     def _entered(self) -> None:
         self._cpu.left()
         self._is_incomplete = False
+
+    def _leave_breakpoint(self) -> Exit | None:
+        """Where the guest stands before a breakpoint, it first makes a step."""
+        self._complete()
+        if not self._debug.is_breakpoint(self._cpu.get("rip")):
+            return None
+        exit_ = self.step()
+        return None if isinstance(exit_, TargetReached) else exit_
 
     def _complete(self) -> None:
         """Let KVM finish the instruction that caused the last exit: only then RIP is behind it on
@@ -244,7 +255,7 @@ class KvmEngine:
         page = self._page
         page[api.IMMEDIATE_EXIT_AT] = 1
         try:
-            self._vcpu.enter()
+            self._enter()
         except InterruptedError:
             pass
         finally:
@@ -262,8 +273,7 @@ class KvmEngine:
             site = self._sites.at(port, _QUAD.unpack_from(self._page, RIP_AT)[0])
             if site is not None:
                 return self._at_site(site)
-        value = int.from_bytes(self._page[data_at : data_at + size], "little")
-        return PortWrite(port, value, size)
+        return PortWrite(port, self._words[data_at >> 2] & _WIDTHS[size], size)
 
     def _port_read(self, port: int, size: int, data_at: int) -> PortRead:
         """Nobody answers it: RAX stays what it was."""
@@ -311,13 +321,16 @@ class KvmEngine:
             return TranslationFault(rip, gpa)
         return UnbackedAccess(rip, gpa)
 
-    def _bad_memory(self, error: OSError) -> TranslationFault:
-        """KVM_RUN itself failed, with the guest at the instruction: the host keeps it from a page.
-        Newer kernels say from which."""
+    def _failed(self, error: OSError) -> TranslationFault | None:
+        """KVM_RUN itself failed: a signal came, or the host keeps the guest, which is at the
+        instruction still, from a page. Newer kernels say from which."""
+        if isinstance(error, InterruptedError):
+            self._interruption.swallow()
+            return None
         rip = self._cpu.get("rip")
         if error.errno != errno.EFAULT:
             raise CannotGoOn("kvm", rip, f"KVM_RUN: {error.strerror}") from error
-        if _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0] == ExitReason.MEMORY_FAULT:
+        if self._words[_REASON] == ExitReason.MEMORY_FAULT:
             _, gpa, _ = api.MEMORY_FAULT.unpack_from(self._page, api.DETAIL_AT)
             if self._mapped.is_guarded(gpa):
                 return TranslationFault(rip, gpa)
@@ -335,12 +348,14 @@ class KvmEngine:
 
     def _msr_exit(self) -> Exit | None:
         _, _, number, data = api.MSR.unpack_from(self._page, api.DETAIL_AT)
-        is_read = _REASON.unpack_from(self._page, api.EXIT_REASON_AT)[0] == ExitReason.READ_MSR
+        is_read = self._words[_REASON] == ExitReason.READ_MSR
         outcome = msrs.outcome(number, None if is_read else data)
         self._is_incomplete = True
         match outcome:
             case msrs.Refused():
-                raise self._clock_refusal(number)
+                why = "the cycle counter belongs to the recording"
+                rip, text = self._cpu.get("rip"), f"wrmsr {number:#x}"
+                raise NotReproducible(rip, text, why, "leave it as it is")
             case msrs.Denied():
                 self._answer_msr(1, data)
                 return None
@@ -355,17 +370,9 @@ class KvmEngine:
         self._page[api.DETAIL_AT] = error
         _QUAD.pack_into(self._page, api.DETAIL_AT + api.MSR.size - 8, data)
 
-    def _clock_refusal(self, number: int) -> NotReproducible:
-        return NotReproducible(
-            self._cpu.get("rip"),
-            f"wrmsr {number:#x}",
-            "the cycle counter belongs to the recording",
-            "leave it as it is",
-        )
-
     def _give_up(self, reason: int) -> Exit:
         rip = self._cpu.get("rip")
-        detail = _REASON.unpack_from(self._page, api.DETAIL_AT)[0]
+        detail = self._words[_DETAIL]
         why = f"exit {reason} of KVM, {detail:#x}"
         if reason == ExitReason.INTERNAL_ERROR:
             why = _INTERNAL.get(detail, f"internal error {detail} of KVM")

@@ -21,7 +21,7 @@ class Interruption:
 
     def __init__(self, vcpu: VirtualProcessor) -> None:
         self._vcpu = vcpu
-        self._thread: int | None = None
+        self.thread: int | None = None
         self._was_blocked = True
         self._lock = threading.Lock()
         self._closed = False
@@ -35,20 +35,20 @@ class Interruption:
             if self._closed:
                 return
             self._vcpu.page[api.IMMEDIATE_EXIT_AT] = 1
-            if self._thread is not None and self.inside:
-                signal.pthread_kill(self._thread, SIGNAL)
+            if self.thread is not None and self.inside:
+                signal.pthread_kill(self.thread, SIGNAL)
 
     def watch_this_thread(self) -> None:
         """This thread is the one to be interrupted."""
         thread = threading.get_ident()
-        if thread == self._thread:
+        if thread == self.thread:
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (SIGNAL,))
         self._was_blocked = SIGNAL in before
         inside = sum(1 << number - 1 for number in before if number != SIGNAL)
         self._vcpu.set_signals(inside)
         with self._lock:
-            self._thread = thread
+            self.thread = thread
 
     def swallow(self) -> None:
         """Take a signal that has done its work."""
@@ -66,8 +66,8 @@ class Interruption:
         """Nobody runs any more."""
         with self._lock:
             self._closed = True
-            is_here = self._thread == threading.get_ident()
-            self._thread = None
+            is_here = self.thread == threading.get_ident()
+            self.thread = None
         if is_here:
             _swallow()
             if not self._was_blocked:

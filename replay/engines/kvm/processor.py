@@ -63,7 +63,8 @@ class Processor:
     def left(self) -> None:
         """The guest has run: nothing that was read before is true any more."""
         self._dirty = 0
-        self._floating = {}
+        if self._floating:
+            self._floating = {}
 
     def get(self, name: str) -> int:
         """One register."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import mmap
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from replay.engines.kvm import api
@@ -19,7 +20,8 @@ class VirtualProcessor(Protocol):
     @property
     def page(self) -> mmap.mmap | bytearray: ...
 
-    def enter(self) -> None:
+    @property
+    def enter(self) -> Callable[[], object]:
         """KVM_RUN; raises InterruptedError and OSError."""
         ...
 
@@ -53,11 +55,8 @@ class Vcpu:
         except BaseException:
             api.close(self._fd)
             raise
+        self.enter: Callable[[], object] = partial(fcntl.ioctl, self._fd, api.RUN, 0)
         self._closed = False
-
-    def enter(self) -> None:
-        """See ``VirtualProcessor.enter``."""
-        fcntl.ioctl(self._fd, api.RUN, 0)
 
     def xsave(self) -> bytearray:
         """The XSAVE area: the legacy part, its header and what the host has besides."""
