@@ -26,14 +26,10 @@ ENABLE_CAP = 0x4068AEA3
 SET_MSR_FILTER = 0x4188AEC6
 
 RUN = 0xAE80
-GET_REGS, SET_REGS = 0x8090AE81, 0x4090AE82
-GET_SREGS, SET_SREGS = 0x8138AE83, 0x4138AE84
 GET_MSRS, SET_MSRS = 0xC008AE88, 0x4008AE89
 SET_SIGNAL_MASK = 0x4004AE8B
 SET_CPUID2 = 0x4008AE90
 SET_GUEST_DEBUG = 0x4048AE9B
-GET_VCPU_EVENTS, SET_VCPU_EVENTS = 0x8040AE9F, 0x4040AEA0
-GET_DEBUGREGS, SET_DEBUGREGS = 0x8080AEA1, 0x4080AEA2
 GET_XSAVE, SET_XSAVE = 0x9000AEA4, 0x5000AEA5
 GET_XSAVE2 = 0x9000AECF
 
@@ -76,7 +72,6 @@ DIRTY_REGS_AT = 296
 REGS_AT = 304
 SREGS_AT = 448
 EVENTS_AT = 760
-PAGE_BYTES_MIN = 2336  # sizeof(struct kvm_run)
 
 IO = struct.Struct("<BBHIQ")
 """``kvm_run.io``: direction, size, port, count, offset of the data in the page."""
@@ -124,7 +119,6 @@ CONTROL_NAMES = ("cr0", "cr2", "cr3", "cr4", "cr8", "efer", "apic_base")
 
 XSAVE_BYTES = 4096
 EVENTS_BYTES = 64
-DEBUGREGS_BYTES = 128
 
 MEMORY_REGION = struct.Struct("<IIQQQ")
 """``struct kvm_userspace_memory_region``: slot, flags, guest address, size, user address."""

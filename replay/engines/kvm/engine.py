@@ -317,9 +317,8 @@ class KvmEngine:
         if is_write:
             rip = writer_before(rip, gpa, self._fetch, self._cpu.get, self._place)
             self._cpu.set("rip", rip)
-        if is_write and self._mapped.is_guarded(gpa):
-            return TranslationFault(rip, gpa)
-        return UnbackedAccess(rip, gpa)
+        is_refused = is_write and self._mapped.is_guarded(gpa)
+        return (TranslationFault if is_refused else UnbackedAccess)(rip, gpa)
 
     def _failed(self, error: OSError) -> TranslationFault | None:
         """KVM_RUN itself failed: a signal came, or the host keeps the guest, which is at the

@@ -33,10 +33,6 @@ class VirtualProcessor(Protocol):
 
     def set_msrs(self, values: Mapping[int, int]) -> None: ...
 
-    def debug_registers(self) -> bytearray: ...
-
-    def set_debug_registers(self, registers: bytes) -> None: ...
-
     def set_guest_debug(self, control: int, registers: Sequence[int]) -> None: ...
 
     def set_signals(self, signals: int) -> None: ...
@@ -83,16 +79,6 @@ class Vcpu:
         buffer = bytearray(struct.pack("<II", len(values), 0) + entries)
         done = fcntl.ioctl(self._fd, api.SET_MSRS, buffer)
         _check_all(done, list(values))
-
-    def debug_registers(self) -> bytearray:
-        """``struct kvm_debugregs``: DR0 to DR3, DR6, DR7."""
-        registers = bytearray(api.DEBUGREGS_BYTES)
-        fcntl.ioctl(self._fd, api.GET_DEBUGREGS, registers)
-        return registers
-
-    def set_debug_registers(self, registers: bytes) -> None:
-        """Load what ``debug_registers`` gave."""
-        fcntl.ioctl(self._fd, api.SET_DEBUGREGS, bytes(registers))
 
     def set_guest_debug(self, control: int, registers: Sequence[int]) -> None:
         """Debug the guest with its own debug registers out of the way."""

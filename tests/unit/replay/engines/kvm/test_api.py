@@ -13,17 +13,9 @@ from replay.engines.kvm import api
 @pytest.mark.parametrize(
     ("number", "size"),
     [
-        (api.GET_REGS, api.REGS.size),
-        (api.SET_REGS, api.REGS.size),
-        (api.GET_SREGS, api.SREGS_BYTES),
-        (api.SET_SREGS, api.SREGS_BYTES),
         (api.GET_XSAVE, api.XSAVE_BYTES),
         (api.SET_XSAVE, api.XSAVE_BYTES),
         (api.GET_XSAVE2, api.XSAVE_BYTES),
-        (api.GET_DEBUGREGS, api.DEBUGREGS_BYTES),
-        (api.SET_DEBUGREGS, api.DEBUGREGS_BYTES),
-        (api.GET_VCPU_EVENTS, api.EVENTS_BYTES),
-        (api.SET_VCPU_EVENTS, api.EVENTS_BYTES),
         (api.SET_GUEST_DEBUG, api.GUEST_DEBUG.size),
         (api.SET_USER_MEMORY_REGION, api.MEMORY_REGION.size),
         (api.GET_DIRTY_LOG, api.DIRTY_LOG.size),
