@@ -188,6 +188,8 @@ class _Recording:
             self._explain_agent(name, engine)
         finally:
             machine.close()
+        for note in machine.notes:
+            self._explain(note)
         return self._report(recorded, stopper, path)
 
     def _header(self, plan: MachinePlan, image: GuestImage, engine: str) -> Header:
