@@ -9,7 +9,7 @@ import pytest
 
 from monitors.calls import Call, Result
 from monitors.ports import Exit, Protection, Registers
-from replay.engines.errors import EngineFailure, EngineUnavailable
+from replay.engines.errors import CannotGoOn, EngineFailure, EngineUnavailable
 from replay.engines.ports import CountsInstructions, Engine
 from replay.engines.ram import GuestRam
 from replay.machine import handover
@@ -64,6 +64,19 @@ class BrokenEngine(PlainEngine):
     def set_registers(self, values: Registers) -> None:
         BrokenEngine.made = (self,)
         raise EngineFailure("no")
+
+
+class StuckEngine(PlainEngine):
+    """One that comes to an instruction that it cannot execute, after a few exits."""
+
+    exits_left = 5
+    name = "kvm"
+
+    def run(self) -> Exit:
+        if not self.exits_left:
+            raise CannotGoOn(self.name, self.registers()["rip"], "no such instruction here")
+        self.exits_left -= 1
+        return super().run()
 
 
 @pytest.fixture
@@ -208,3 +221,23 @@ def test_an_engine_for_counting_that_cannot_count(
     monkeypatch.setattr(handover, "engine_factory", lambda _name: PlainEngine)
     with pytest.raises(EngineUnavailable, match="it does not count"):
         counting_engine(machine)
+
+
+def test_an_engine_that_cannot_go_on_is_replaced(machine: Machine) -> None:
+    hand_over(machine, StuckEngine)
+    stuck = machine.engine
+    assert isinstance(door_of(machine).run(), Halted)
+    assert getattr(stuck, "closed", False)
+    (note,) = machine.notes
+    assert note.startswith("engine unicorn instead of kvm from 0x")
+    assert note.endswith("before event 5 on: no such instruction here")
+
+
+def test_the_last_resort_has_none_itself(machine: Machine) -> None:
+    class Unicorn(StuckEngine):
+        name = "unicorn"
+
+    hand_over(machine, Unicorn)
+    with pytest.raises(CannotGoOn, match="no such instruction here"):
+        door_of(machine).run()
+    assert machine.notes == []
