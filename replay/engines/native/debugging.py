@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
 from monitors.ports import Registers
@@ -19,7 +20,7 @@ from replay.engines.ports import Snapshot, Watchpoint
 _DIRTY_READER = "dirty pages"
 
 
-class Debuggable:
+class Debuggable(ABC):
     """A part of the engine; usable from its first ``set_registers`` on."""
 
     _cpu: Processor
@@ -76,9 +77,9 @@ class Debuggable:
         self._has_crossed = False
         self._stops.take_hit()
 
+    @abstractmethod
     def _put(self, gpa: int, data: bytes) -> None:
         """Change memory, and the text that is made from it."""
-        raise NotImplementedError
 
     def _watch_writes(self, child: Child) -> None:
         """To be called before the child is locked down."""

@@ -7,9 +7,8 @@ kept here, and the engine acts as if they were in force.
 
 from __future__ import annotations
 
-import struct
-
 from monitors.ports import Registers
+from replay.engines.fxsave import FLOATING, STACK, XMM, pack_fxsave, unpack_fxsave
 from replay.engines.native.ptrace import INDEX, NO_SYSTEM_CALL, ORIG_RAX, RIP, Tracee
 
 GENERAL = (
@@ -37,11 +36,6 @@ _FLAGS = INDEX["rflags"]
 _REAL_FLAGS = 0xCD5  # CF PF AF ZF SF DF OF: the rest is the host's
 _ALWAYS_SET = 2
 
-_FXSAVE = struct.Struct("<HHBxHQQII")  # FCW FSW FTW(abridged) FOP FIP FDP MXCSR MXCSR_MASK
-_STACK_AT, _XMM_AT = 32, 160
-_STACK = tuple(f"st{number}" for number in range(8))
-_XMM = tuple(f"xmm{number}" for number in range(16))
-_X87 = frozenset(("fcw", "fsw", "ftw", "mxcsr", *_STACK, *_XMM))
 _EMPTY_TAGS = 0xFFFF
 
 
@@ -70,7 +64,7 @@ class Processor:
         """Take over a complete state; what it does not name is as after a reset."""
         self._tracee.fetch()
         self._floating = {"fcw": 0x37F, "mxcsr": 0x1F80, "fsw": 0, "ftw": _EMPTY_TAGS}
-        self._floating.update(dict.fromkeys((*_STACK, *_XMM), 0))
+        self._floating.update(dict.fromkeys((*STACK, *XMM), 0))
         self._floating_changed = True
         for name, value in values.items():
             self.set(name, value)
@@ -83,7 +77,7 @@ class Processor:
             self.changed = False
         if self._floating:
             if self._floating_changed:
-                self._tracee.set_floating(_pack(self._floating))
+                self._tracee.set_floating(pack_fxsave(self._floating))
             self._floating = {}
             self._floating_changed = False
 
@@ -113,7 +107,7 @@ class Processor:
             self.words[_FLAGS] = value & _REAL_FLAGS | FLAG_IF | _ALWAYS_SET
             self.changed = True
         else:
-            assert name in _X87, name
+            assert name in FLOATING, name
             self._floating_state()[name] = value
             self._floating_changed = True
 
@@ -131,45 +125,5 @@ class Processor:
 
     def _floating_state(self) -> dict[str, int]:
         if not self._floating:
-            self._floating = _unpack(self._tracee.floating())
+            self._floating = unpack_fxsave(self._tracee.floating())
         return self._floating
-
-
-def _unpack(image: bytes) -> dict[str, int]:
-    fcw, fsw, valid, _fop, _fip, _fdp, mxcsr, _mask = _FXSAVE.unpack_from(image)
-    values = {"fcw": fcw, "fsw": fsw, "mxcsr": mxcsr}
-    for number, name in enumerate(_STACK):
-        at = _STACK_AT + 16 * number
-        values[name] = int.from_bytes(image[at : at + 10], "little")
-    for number, name in enumerate(_XMM):
-        at = _XMM_AT + 16 * number
-        values[name] = int.from_bytes(image[at : at + 16], "little")
-    values["ftw"] = _full_tags(valid, fsw >> 11 & 7, values)
-    return values
-
-
-def _pack(values: dict[str, int]) -> bytes:
-    tags = values["ftw"]
-    valid = sum(1 << number for number in range(8) if tags >> 2 * number & 3 != 3)
-    head = _FXSAVE.pack(values["fcw"], values["fsw"], valid, 0, 0, 0, values["mxcsr"], 0)
-    stack = b"".join(values[name].to_bytes(16, "little") for name in _STACK)
-    xmm = b"".join(values[name].to_bytes(16, "little") for name in _XMM)
-    return (head + stack + xmm).ljust(512, b"\0")
-
-
-def _full_tags(valid: int, top: int, values: dict[str, int]) -> int:
-    """The tag word with two bits a register, of which FXSAVE keeps one: SDM volume 1, 8.1.7."""
-    tags = 0
-    for number in range(8):
-        tag = 3
-        if valid >> number & 1:
-            tag = _tag(values[f"st{(number - top) & 7}"])
-        tags |= tag << 2 * number
-    return tags
-
-
-def _tag(value: int) -> int:
-    exponent, mantissa = value >> 64 & 0x7FFF, value & (1 << 64) - 1
-    if not exponent and not mantissa:
-        return 1
-    return 2 if exponent in (0, 0x7FFF) or not mantissa >> 63 else 0
