@@ -70,6 +70,29 @@ class Watchpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A breakpoint reached or watched memory accessed, noted in passing.
+
+    It was one of the instructions number ``low`` to ``high`` - 1 of the last ``run_instructions``,
+    counted from 0. ``watchpoint`` is ``None`` for a breakpoint, at ``address``.
+    """
+
+    low: int
+    high: int
+    address: int
+    watchpoint: Watchpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What was noted in one ``run_instructions``: how often, and the first and last time."""
+
+    count: int
+    first: Hit
+    last: Hit
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A state of one machine: all registers, and the pages (by number, 4096 bytes each) that are
     not all zero."""
@@ -82,7 +105,8 @@ class Snapshot:
 class CountsInstructions(Protocol):
     """Can stop after an exact number of instructions.
 
-    A repeated string instruction counts one per iteration and one for its final test.
+    A repeated string instruction counts one per iteration and one for its final test. An
+    instruction that faults or crosses does not count, one that the engine carries out itself does.
     """
 
     def run_instructions(self, count: int) -> Exit:
@@ -150,4 +174,33 @@ class Snapshots(Protocol):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to (or ahead to) a state of the same engine."""
+        ...
+
+
+@runtime_checkable
+class NotesHits(Protocol):
+    """Can note breakpoints and watchpoints in passing, at nearly the speed of running freely."""
+
+    def note(self, breakpoints: Collection[int], watchpoints: Collection[Watchpoint]) -> None:
+        """Replace all that is noted while ``run_instructions`` goes on; it stops for none of it.
+        A watchpoint may be of any size from 1 up and at any address."""
+        ...
+
+    def hits(self) -> Hits | None:
+        """What the last ``run_instructions`` noted; an instruction that crosses or faults and was
+        not executed may be a breakpoint's hit."""
+        ...
+
+
+@runtime_checkable
+class KeepsProcessor(Protocol):
+    """Can go back to an earlier state of the processor in microseconds."""
+
+    def save_processor(self) -> object:
+        """All of the state but memory, for this engine alone."""
+        ...
+
+    def restore_processor(self, saved: object) -> None:
+        """Take over a state saved before. Memory has been brought by ``write`` to what it was
+        then."""
         ...

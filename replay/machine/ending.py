@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitors.calls.lifecycle import MisuseKind
+from monitors.ports import Breakpoint, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,11 @@ class Reached:
     """The position asked for."""
 
 
-Ending = Halted | Misused | Stopped | Reached
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """An engine's own stop for whoever debugs the guest, which could go on."""
+
+    exit: Breakpoint | Watched
+
+
+Ending = Halted | Misused | Stopped | Reached | Paused
