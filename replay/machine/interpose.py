@@ -8,25 +8,37 @@ close to the guest: it answers the crossings that nobody has to look at, in the 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from monitors.calls import Call, Result
 from monitors.calls.lifecycle import Halt, Misuse
-from monitors.ports import Answered, Exit, Interrupted, TargetReached
+from monitors.ports import (
+    Answered,
+    Breakpoint,
+    Crossing,
+    Exit,
+    Interrupted,
+    TargetReached,
+    Watched,
+)
 from replay.engines.errors import CannotGoOn
-from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
+from replay.machine.ending import Ending, Halted, Misused, Paused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
 from replay.machine.handover import carry_on, counting_engine, end_detour
 from replay.machine.machine import Machine
 from replay.machine.ports import Lane, Observer, Source, SparseObserver
+from replay.machine.position import Position
+
+_STOPS = frozenset((Interrupted, Breakpoint, Watched))
 
 
 class Interposer:
     """Drives a machine through its crossings.
 
-    ``events`` counts the crossings answered so far; ``pending`` is the call that waits for its
-    answer while a source works, or after it failed. A ``lane`` is used between the events that the
-    observers are due for, and only where all of them say which those are.
+    ``events`` counts the crossings answered so far, ``instructions`` what ``advance`` has executed
+    since the last of them; ``pending`` is the call that waits for its answer while a source works,
+    or after it failed. A ``lane`` is used between the events that the observers are due for, and
+    only where all of them say which those are.
     """
 
     def __init__(
@@ -38,8 +50,8 @@ class Interposer:
     ) -> None:
         self.machine = machine
         self.events = 0
+        self.instructions = 0
         self.pending: Call | None = None
-        self.instructions_retired = 0
         self._source = source
         self._observers = tuple(observers)
         sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
@@ -47,6 +59,8 @@ class Interposer:
         self._sees_all = len(sparse) != len(self._observers)
         self._lane = None if self._sees_all else lane
         self._lane_engine = machine.engine
+        self._due = 0
+        self._pausing = False
 
     def run(self, until_event: int | None = None) -> Ending:
         """Run until the guest ends, somebody interrupts, or ``until_event`` crossings are done.
@@ -62,63 +76,103 @@ class Interposer:
     def _run(self, until_event: int | None) -> Ending:
         machine = self.machine
         end_detour(machine)
-        decode, encode = machine.monitor.decode, machine.monitor.encode
-        answer = self._source.answer
+        self.instructions = 0
         last = sys.maxsize if until_event is None else until_event
-        due = self._due()
+        self._due = self._next_due()
         while self.events < last:
             exit_ = machine.engine.run() if self._lane is None else self._run_to_door(last)
             if exit_ is None:
                 continue
-            if type(exit_) is Interrupted:
-                return Stopped()
-            crossing = decode(exit_, machine.memory)
-            if isinstance(crossing, Answered):
-                machine.engine.set_registers(crossing.registers)
-                continue
-            call = self.pending = crossing.call
-            try:
-                result = answer(call)
-            except WaitInterrupted:
-                return Stopped()
-            changes = encode(crossing, result, machine.memory)
-            if changes:
-                machine.engine.set_registers(changes)
-            self.pending = None
-            self.events += 1
-            if self.events > due:
-                due = self._tell_observers(call, result)
-            if type(call) is Halt:
-                return Halted(call.status, call.cookie)
-            if type(call) is Misuse:
-                return Misused(call.kind, call.detail)
+            ending = self._pass(exit_)
+            if ending is not None:
+                return ending
         return Reached()
 
-    def run_instructions(self, count: int) -> Ending | None:
-        """Run ``count`` instructions without crossing the door; ``None`` when a crossing comes
-        first, after which the machine is used up. ``instructions_retired`` says how many ran."""
+    def advance(
+        self,
+        budget: int,
+        until_event: int,
+        *,
+        crossing_costs: int = 1,
+        stretched: Callable[[Position, int], None] | None = None,
+    ) -> Ending:
+        """Run until ``until_event`` crossings are done or ``budget`` is used up, of which each
+        instruction takes 1 and each crossing ``crossing_costs``; on a counting engine.
+
+        ``stretched`` is told of every piece that ran without a stop: where it began, and how many
+        instructions it had.
+        """
+        engine = counting_engine(self.machine)
+        self._due = self._next_due()
+        self._pausing = False
+        while self.events < until_event and budget > 0 and not self._pausing:
+            begin = Position(self.events, self.instructions)
+            exit_ = engine.run_instructions(budget)
+            retired = engine.instructions_retired
+            self.instructions += retired
+            budget -= retired
+            if stretched is not None:
+                stretched(begin, retired)
+            if type(exit_) is TargetReached:
+                continue
+            ending = self._pass(exit_)
+            if ending is not None:
+                return ending
+            if self.events == begin.event:  # the monitor has carried out an instruction
+                self.instructions += 1
+                budget -= 1
+            else:
+                budget -= crossing_costs
+        return Reached()
+
+    def pause(self) -> None:
+        """Make ``advance`` return behind the crossing that an observer is just told of."""
+        self._pausing = True
+
+    def jump(self, position: Position) -> None:
+        """The machine has been put where it was at ``position``; so has the source."""
+        self.events, self.instructions = position.event, position.instructions
+        self.pending = None
+
+    def _pass(self, exit_: Exit) -> Ending | None:
+        """Answer an exit; what ends the run there, or ``None``."""
+        if type(exit_) in _STOPS:
+            return Paused(exit_) if isinstance(exit_, Breakpoint | Watched) else Stopped()
         machine = self.machine
-        engine = counting_engine(machine)
-        self.instructions_retired = 0
-        while True:
-            exit_ = engine.run_instructions(count - self.instructions_retired)
-            self.instructions_retired += engine.instructions_retired
-            if isinstance(exit_, TargetReached):
-                return Reached()
-            if isinstance(exit_, Interrupted):
-                return Stopped()
-            decoded = machine.monitor.decode(exit_, machine.memory)
-            if not isinstance(decoded, Answered):
-                return None
-            machine.engine.set_registers(decoded.registers)
+        crossing = machine.monitor.decode(exit_, machine.memory)
+        if isinstance(crossing, Answered):
+            machine.engine.set_registers(crossing.registers)
+            return None
+        return self._cross(crossing)
+
+    def _cross(self, crossing: Crossing) -> Ending | None:
+        machine = self.machine
+        call = self.pending = crossing.call
+        try:
+            result = self._source.answer(call)
+        except WaitInterrupted:
+            return Stopped()
+        changes = machine.monitor.encode(crossing, result, machine.memory)
+        if changes:
+            machine.engine.set_registers(changes)
+        self.pending = None
+        self.events += 1
+        if self.events > self._due:
+            self._due = self._tell_observers(call, result)
+        self.instructions = 0
+        if type(call) is Halt:
+            return Halted(call.status, call.cookie)
+        if type(call) is Misuse:
+            return Misused(call.kind, call.detail)
+        return None
 
     def _tell_observers(self, call: Call, result: Result) -> int:
         """Show them the crossing that was just answered; which one is the next that they need."""
         for observer in self._observers:
             observer.crossed(self.events - 1, call, result)
-        return self._due()
+        return self._next_due()
 
-    def _due(self) -> int:
+    def _next_due(self) -> int:
         """The next crossing that an observer must see."""
         if self._sees_all:
             return 0
@@ -129,7 +183,7 @@ class Interposer:
         engine, lane = self.machine.engine, self._lane
         if lane is None or engine is not self._lane_engine:
             return engine.run()
-        room = min(last, self._due()) - self.events
+        room = min(last, self._next_due()) - self.events
         if room <= 0:
             return engine.run()
         exit_, answered = lane.run(room)

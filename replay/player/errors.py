@@ -34,7 +34,12 @@ class StateDivergence(PlayerError):
 
 
 class BadPosition(PlayerError):
-    """A position that the recording does not have."""
+    """A position that the recording does not have; ``last`` is the nearest before it, if known."""
+
+    def __init__(self, position: Position, why: str, last: Position | None = None) -> None:
+        self.position = position
+        self.last = last
+        super().__init__(f"position {position} {why}")
 
 
 class GuestNeeded(PlayerError):

@@ -68,12 +68,11 @@ class ReplaySession:
         self._interposer = Interposer(
             self.machine, self._source, (self._verifier, *watchers), self._lane
         )
-        self._instructions = 0
 
     @property
     def position(self) -> Position:
         """Where the guest stands."""
-        return Position(self._interposer.events, self._instructions)
+        return Position(self._interposer.events, self._interposer.instructions)
 
     @property
     def pending(self) -> Call | None:
@@ -94,14 +93,13 @@ class ReplaySession:
         """
         last = self.trace.event_count
         if until is not None and until.event > last:
-            raise BadPosition(f"position {until} is beyond the end: the trace has {last} events")
+            raise BadPosition(until, f"is beyond the end: the trace has {last} events")
         if until is not None and until < self.position:
-            raise BadPosition(f"position {until} is behind {self.position}: a session goes forward")
+            raise BadPosition(until, f"is behind {self.position}: a session goes forward")
         if until is None and not self.is_guests_own_ending:
-            until = Position(last, self._instructions if last == self.position.event else 0)
+            until = max(Position(last), self.position)
         if until is None or until.event > self.position.event:
             ending = self._run_events(until.event if until else None)
-            self._instructions = 0
         else:
             ending = Reached()
         if until is not None and until > self.position and isinstance(ending, Reached):
@@ -121,12 +119,17 @@ class ReplaySession:
             raise BadEvent(str(error), index=self._interposer.events) from error
 
     def _run_instructions(self, until: Position) -> Ending:
-        ending = self._interposer.run_instructions(until.instructions - self._instructions)
-        retired = self._instructions + self._interposer.instructions_retired
-        if ending is None:
-            last = Position(until.event, retired)
-            raise BadPosition(f"position {until} does not exist: the next event comes at {last}")
-        self._instructions = retired
+        interposer = self._interposer
+        last = self.position
+
+        def stretched(begin: Position, instructions: int) -> None:
+            nonlocal last
+            last = Position(begin.event, begin.instructions + instructions)
+
+        budget = until.instructions - interposer.instructions
+        ending = interposer.advance(budget, until.event + 1, stretched=stretched)
+        if self.position.event != until.event:
+            raise BadPosition(until, f"does not exist: the next event comes at {last}", last)
         return ending
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import assert_never
 
 from replay.engines.errors import NotReproducible
-from replay.machine.ending import Ending, Halted, Misused, Reached, Stopped
+from replay.machine.ending import Ending, Halted, Misused, Paused, Reached, Stopped
 from replay.machine.errors import DeviceFailure
 from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine
@@ -114,7 +114,7 @@ def _summary(
         case Misused():
             detail = ending.detail
             return Summary(Outcome.MISUSE, status=1, console_bytes=console_bytes, detail=detail)
-        case Stopped() | Reached():
+        case Stopped() | Reached() | Paused():
             return Summary(Outcome.INTERRUPTED, console_bytes=console_bytes)
         case None:
             refused = isinstance(failure, NotReproducible)

@@ -161,10 +161,10 @@ def test_counting_makes_a_detour_that_the_next_run_ends(
     home = machine.engine
     door = door_of(machine)
     assert door.run(2) == Reached()
-    assert door.run_instructions(5) == Reached()
+    assert door.advance(5, 3) == Reached()
     assert machine.resting is home
     assert isinstance(machine.engine, CountsInstructions)
-    assert door.run_instructions(4) == Reached()
+    assert door.advance(4, 3) == Reached()
     away = machine.engine.registers()
     end_detour(machine)
     assert machine.engine is home

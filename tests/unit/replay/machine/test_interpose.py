@@ -19,6 +19,7 @@ from monitors.hvt.monitor import HvtMonitor
 from monitors.manifest import Manifest
 from monitors.ports import (
     Answered,
+    Breakpoint,
     Crossing,
     Exit,
     Interrupted,
@@ -30,9 +31,10 @@ from monitors.ports import (
 )
 from replay.engines.errors import EngineUnavailable, NotReproducible
 from replay.machine import handover
-from replay.machine.ending import Halted, Misused, Reached, Stopped
+from replay.machine.ending import Halted, Misused, Paused, Reached, Stopped
 from replay.machine.errors import DeviceFailure, WaitInterrupted
 from replay.machine.interpose import Interposer
+from replay.machine.position import Position
 
 Steps = list[tuple[Any, ...]]
 ANSWERS: dict[type, Result] = {
@@ -288,23 +290,59 @@ def test_what_an_observer_raises_comes_after_the_crossing() -> None:
 
 def test_instructions_up_to_a_count() -> None:
     stage = Stage(TargetReached(), engine=CountingEngine)
-    assert stage.door.run_instructions(1017) == Reached()
-    assert stage.door.instructions_retired == 1017
+    assert stage.door.advance(1017, 1) == Reached()
+    assert stage.door.instructions == 1017
     assert stage.steps == [("count", 1017)]
     assert stage.door.events == 0
 
 
-def test_a_crossing_that_comes_first_is_not_answered() -> None:
+def test_a_crossing_is_answered_and_costs_what_it_should() -> None:
+    stage = Stage(WALL_CLOCK, TargetReached(), engine=CountingEngine)
+    pieces: list[tuple[Position, int]] = []
+    ending = stage.door.advance(
+        10, 5, crossing_costs=0, stretched=lambda begin, count: pieces.append((begin, count))
+    )
+    assert ending == Reached()
+    assert pieces == [(Position(0), 9), (Position(1), 1)]
+    assert (stage.door.events, stage.door.instructions) == (1, 1)
+
+
+def test_advancing_ends_behind_the_last_event_wanted() -> None:
     stage = Stage(WALL_CLOCK, engine=CountingEngine)
-    assert stage.door.run_instructions(10) is None
-    assert stage.door.instructions_retired == 9
-    assert (stage.kinds(), stage.door.events, stage.door.pending) == (["count", "decode"], 0, None)
+    assert stage.door.advance(10, 1) == Reached()
+    assert (stage.door.events, stage.door.instructions) == (1, 0)
+
+
+def test_an_observer_can_pause_the_advance() -> None:
+    class Pausing:
+        def crossed(self, index: int, call: Call, result: Result) -> None:
+            door.pause()
+
+    stage = Stage(WALL_CLOCK, engine=CountingEngine)
+    door = Interposer(stage.door.machine, stage.world, [Pausing()])
+    assert door.advance(10, 5) == Reached()
+    assert door.events == 1
+
+
+def test_an_engine_that_stops_for_a_debugger() -> None:
+    stage = Stage(Breakpoint(0x1000), engine=CountingEngine)
+    assert stage.door.advance(10, 1) == Paused(Breakpoint(0x1000))
+    assert stage.door.instructions == 9
 
 
 def test_an_interrupted_count() -> None:
     stage = Stage(Interrupted(), engine=CountingEngine)
-    assert stage.door.run_instructions(10) == Stopped()
-    assert stage.door.instructions_retired == 9
+    assert stage.door.advance(10, 1) == Stopped()
+    assert stage.door.instructions == 9
+
+
+def test_a_door_that_was_put_elsewhere_counts_from_there() -> None:
+    stage = Stage(TargetReached(), WALL_CLOCK, engine=CountingEngine)
+    stage.door.jump(Position(41, 7))
+    assert stage.door.advance(3, 42) == Reached()
+    assert (stage.door.events, stage.door.instructions) == (41, 10)
+    assert stage.door.advance(3, 42) == Reached()
+    assert (stage.door.events, stage.door.instructions) == (42, 0)
 
 
 def test_where_no_engine_can_count_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,16 +352,16 @@ def test_where_no_engine_can_count_that_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(handover, "engine_factory", missing)
     stage = Stage(WALL_CLOCK)
     with pytest.raises(EngineUnavailable, match="unicorn is not available: not here"):
-        stage.door.run_instructions(1)
+        stage.door.advance(1, 1)
     assert stage.steps == []
 
 
-def test_what_the_monitor_answers_itself_does_not_end_a_count() -> None:
-    stage = Stage(WALL_CLOCK, TargetReached(), engine=CountingEngine)
+def test_what_the_monitor_answers_itself_counts_as_an_instruction() -> None:
+    stage = Stage(WALL_CLOCK, engine=CountingEngine)
     stage.door.machine.monitor = SimpleNamespace(decode=lambda *_: Answered({"rax": 7}))
-    assert stage.door.run_instructions(10) == Reached()
-    assert stage.door.instructions_retired == 10
-    assert stage.steps == [("count", 10), ("set", {"rax": 7}), ("count", 1)]
+    assert stage.door.advance(10, 1) == Reached()
+    assert stage.door.instructions == 10
+    assert stage.steps == [("count", 10), ("set", {"rax": 7})]
 
 
 # ---- with a real monitor
