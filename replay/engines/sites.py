@@ -21,12 +21,13 @@ from monitors.ports import TrapKind
 class SiteKind(enum.Enum):
     """What an engine has to do at a site.
 
-    ``CONTROL`` instructions act on the processor's mode, tables or protection: an engine that does
-    not run on a real processor judges them before they execute. ``INVALID`` ones are opcodes that
-    the virtual processor lacks, whatever an emulator makes of them. ``PAUSE`` does nothing, but an
-    emulator may take it as a hint to leave its loop. ``EMULATE`` and ``REWRITE`` concern an engine
-    that runs guests as processes on a newer processor: the first would show or do other things than
-    in ring 0 of the virtual processor, the second becomes right without its first prefix.
+    ``CONTROL`` instructions act on the processor's mode, tables or protection, or tell which tables
+    it uses: an engine that does not run on a real processor judges them before they execute.
+    ``INVALID`` ones are opcodes that the virtual processor lacks, whatever an emulator makes of
+    them. ``PAUSE`` does nothing, but an emulator may take it as a hint to leave its loop.
+    ``EMULATE`` and ``REWRITE`` concern an engine that runs guests as processes on a newer
+    processor: the first would show or do other things than in ring 0 of the virtual processor, the
+    second becomes right without its first prefix.
     """
 
     OUT = "out"
@@ -92,7 +93,7 @@ _CONTROL = frozenset(
         *("ldmxcsr", "fxrstor", "fxrstor64"),
     )
 )
-_CONTROL_REGISTER_WRITE = re.compile(r"[cd]r\d+,")
+_CONTROL_MOVE = re.compile(r"[cd]r\d+,|\w+, cr3$")
 LONGEST_INSTRUCTION = 15
 
 
@@ -196,7 +197,7 @@ def _simple_kind(code: bytes, mnemonic: str, operands: str) -> SiteKind | None:
         return SiteKind.INVALID
     if mnemonic in ("hlt", "rdmsr", "pause"):
         return SiteKind(mnemonic)
-    if mnemonic in _CONTROL or (mnemonic == "mov" and _CONTROL_REGISTER_WRITE.match(operands)):
+    if mnemonic in _CONTROL or (mnemonic == "mov" and _CONTROL_MOVE.match(operands)):
         return SiteKind.CONTROL
     if mnemonic in ("call", "jmp") and _START.match(code) and _FAR_TRANSFER.match(code):
         return SiteKind.CONTROL

@@ -92,6 +92,8 @@ class ControlUnit:
 
     def _move(self, site: Site) -> Raised | None:
         target, source = (word.strip() for word in site.text.split(maxsplit=1)[1].split(","))
+        if source == "cr3":
+            return None
         value = self._instance.get(source)
         match target:
             case "cr0":

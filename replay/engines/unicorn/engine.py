@@ -35,11 +35,14 @@ from replay.engines.ram import GuestRam
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.callbacks import NOWHERE, Reason, State, make_callbacks, make_state
+from replay.engines.unicorn.checkpoints import Restorable
 from replay.engines.unicorn.control import ControlUnit
+from replay.engines.unicorn.dirty import DirtyPages
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.operands import misses_stack
+from replay.engines.unicorn.processor import ProcessorKeeper
 from replay.engines.unicorn.site_exits import TIME_TRAPS, refusal, trap_of
 from replay.engines.unicorn.user_mode import UserMode, is_user_state
 from replay.engines.unicorn.user_tables import HIDDEN_GPA
@@ -55,7 +58,7 @@ _U64_MAX = (1 << 64) - 1
 _NONE, _SITE, _VET = (reason.value for reason in (Reason.NONE, Reason.SITE, Reason.VET))
 
 
-class UnicornEngine:
+class UnicornEngine(Restorable):
     """One guest under Unicorn; see ``replay.engines.ports.Engine`` and ``CountsInstructions``."""
 
     def __init__(self) -> None:
@@ -78,6 +81,9 @@ class UnicornEngine:
         self._exceptions = ExceptionUnit(self._instance, self._memory)
         self._vetting.after_unhooking = self._exceptions.forget_previous
         self._control = ControlUnit(self._instance, self._memory)
+        self._dirty = DirtyPages(self._instance, self._memory, self._state)
+        self._vetting.before_distrust = self._dirty.leave
+        self._keeper = ProcessorKeeper(self._instance, self._memory, self._vetting, self._dirty)
         self._install_hooks()
 
     def read(self, gpa: int, size: int) -> bytes:
@@ -90,7 +96,8 @@ class UnicornEngine:
 
     def registers(self) -> Registers:
         """See ``Engine.registers``."""
-        values = {**registers.read_all(self._instance.uc), "rip": self._pc}
+        values = registers.read_all(self._instance.uc)
+        values["rip"], values["cr3"] = self._pc, self._memory.cr3()
         return values if self._user is None else self._user.shown(values)
 
     def set_registers(self, values: Registers) -> None:
@@ -99,6 +106,8 @@ class UnicornEngine:
             self._load(values)
             return
         changes = values if self._user is None else self._user.settable(values)
+        if not registers.PAGING.isdisjoint(changes):
+            self._dirty.leave()
         for name, value in changes.items():
             if name == "rip":
                 self._pc = value
@@ -149,9 +158,9 @@ class UnicornEngine:
         if self._after_reset is None:
             self._after_reset = uc.context_save()
             self._exceptions.prepare()
+        self._vetting.distrust_tables()
         uc.context_restore(self._after_reset)
         self._withdraw_passes()
-        self._vetting.distrust_tables()
         self._vetting.forget_all()
         if is_user_state(values):
             self._load_user_state(values)
@@ -159,6 +168,7 @@ class UnicornEngine:
             registers.load_state(uc, values)
             if self._memory.is_flat(values["cr3"]):
                 self._vetting.trust_tables(values["cr3"])
+        self._dirty.enter()
         self._pc = values["rip"]
 
     def _load_user_state(self, values: Registers) -> None:
@@ -318,6 +328,9 @@ class UnicornEngine:
         raised = self._control.judge(site)
         if raised is not None:
             return self._deliver(raised)
+        if self._dirty.carry_out(site):
+            self._skip(site)
+            return None
         if site.text.startswith("mov cr3"):
             self._vetting.distrust_tables()
         self._pass(site.address)

@@ -7,8 +7,9 @@ import struct
 from typing import Any
 
 from monitors.ports import TripleFault
-from replay.engines.delivery import Delivery, PhysicalMemory, Raised
+from replay.engines.delivery import Delivery, Raised
 from replay.engines.unicorn.instance import Instance
+from replay.engines.unicorn.memory import EngineMemory
 
 __all__ = ("ContextProbe", "ExceptionUnit", "Raised")
 
@@ -50,12 +51,25 @@ class ContextProbe:
         self._uc.context_restore(context)
 
 
+class _GuestsView:
+    """The registers, with CR3 as the guest knows it; see ``replay.engines.delivery.Processor``."""
+
+    def __init__(self, instance: Instance, memory: EngineMemory) -> None:
+        self.set = instance.set
+        self.table = instance.table
+        self._get = instance.get
+        self._memory = memory
+
+    def get(self, name: str) -> int:
+        return self._memory.cr3() if name == "cr3" else self._get(name)
+
+
 class ExceptionUnit:
     """Delivers exceptions to the guest of one Unicorn instance."""
 
-    def __init__(self, instance: Instance, memory: PhysicalMemory) -> None:
+    def __init__(self, instance: Instance, memory: EngineMemory) -> None:
         self._uc = instance.uc
-        self._delivery = Delivery(instance, memory)
+        self._delivery = Delivery(_GuestsView(instance, memory), memory)
         self._probe: ContextProbe | None = None
 
     def prepare(self) -> None:

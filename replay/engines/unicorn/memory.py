@@ -36,7 +36,12 @@ class EngineMemory:
         self.watched_pages = (ctypes.c_uint8 * (ram.size // PAGE_BYTES))()
         self._instance = instance
         self.on_change: Callable[[int, int], None] = _nobody_cares
+        self.guest_cr3: int | None = None
+        """What the guest takes for its CR3 while it runs under other tables."""
+        self.written: set[int] | None = None
+        """The pages that ``write`` has changed, while somebody wants to know, and empties it."""
         self.protections = protections
+        self.is_physical = False
         self._read_only = [p for p in protections if not p.writable]
         self._unreadable = [p for p in protections if not p.readable]
         self._physical: Callable[[int], int | None] = self._walk
@@ -54,10 +59,26 @@ class EngineMemory:
         if not data:
             return
         end = gpa + len(data)
-        self.ram.view[gpa:end] = data
         first, last = gpa // PAGE_BYTES, (end - 1) // PAGE_BYTES
+        if self.written is not None:
+            self.written.update(range(first, last + 1))
         if self.watched_pages[first] or any(self.watched_pages[first + 1 : last + 1]):
-            self.on_change(gpa, end)
+            changed = list(self._watched_changes(gpa, data))
+            self.ram.view[gpa:end] = data
+            for start, stop in changed:
+                self.on_change(start, stop)
+        else:
+            self.ram.view[gpa:end] = data
+
+    def _watched_changes(self, gpa: int, data: bytes) -> Iterator[tuple[int, int]]:
+        """Which parts of watched pages ``data`` at ``gpa`` would change."""
+        end = gpa + len(data)
+        for page in range(gpa // PAGE_BYTES, (end - 1) // PAGE_BYTES + 1):
+            if self.watched_pages[page]:
+                start = max(gpa, page * PAGE_BYTES)
+                stop = min(end, (page + 1) * PAGE_BYTES)
+                if self.read(start, stop - start) != data[start - gpa : stop - gpa]:
+                    yield start, stop
 
     def peek(self, gpa: int, size: int) -> bytes | None:
         """Guest memory, or ``None`` where the machine has none."""
@@ -102,9 +123,14 @@ class EngineMemory:
     def use_physical_addresses(self) -> None:
         """From now on a virtual address is a physical one, where the protections let it be read."""
         self._physical = self._readable
+        self.is_physical = True
+
+    def cr3(self) -> int:
+        """CR3, as the guest knows it."""
+        return self._instance.get("cr3") if self.guest_cr3 is None else self.guest_cr3
 
     def _walk(self, gva: int) -> int | None:
-        gpa = translate(self.peek, self._instance.get("cr3"), gva)
+        gpa = translate(self.peek, self.cr3(), gva)
         return None if isinstance(gpa, PageFault) else gpa
 
     def _readable(self, gva: int) -> int | None:

@@ -60,6 +60,8 @@ _U64_MAX = (1 << 64) - 1
 
 DECISIVE = frozenset(("cs", "cr0", "cr3", "efer", "gdtr_base"))
 """Values that come together only in a complete state."""
+PAGING = frozenset(("cr0", "cr3", "cr4", "efer"))
+"""Registers that say what page tables there are and what they mean."""
 
 
 def read_all(uc: Any) -> dict[str, int]:

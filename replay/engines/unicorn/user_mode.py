@@ -83,7 +83,8 @@ class UserMode:
     ) -> None:
         self._instance = instance
         self._pages = hidden_pages(ram_size, protections, _GDT, _IRETQ)
-        self._shown: dict[str, int] = {}
+        self.shown_instead: Registers = {}
+        """What registers that only a kernel sees show, as they were loaded."""
         instance.uc.mem_map(HIDDEN_GPA, len(self._pages))
 
     def load(self, values: Registers, state: State, forget_exception: Callable[[], None]) -> None:
@@ -92,7 +93,7 @@ class UserMode:
         Raises ``EngineFailure`` when it does not lead there.
         """
         uc = self._instance.uc
-        self._shown = {name: values.get(name, 0) for name in _SHOWN_AS_LOADED}
+        self.shown_instead = {name: values.get(name, 0) for name in _SHOWN_AS_LOADED}
         frame = (STUB_GVA, values["cs"], values["rflags"], values["rsp"], values["ss"])
         uc.mem_write(HIDDEN_GPA, self._pages)
         registers.load_state(uc, {**values, **_KERNEL_STATE})
@@ -113,7 +114,7 @@ class UserMode:
 
     def shown(self, values: dict[str, int]) -> dict[str, int]:
         """The registers, those of them that only a kernel sees as they were loaded."""
-        return {**values, **self._shown}
+        return {**values, **self.shown_instead}
 
     def settable(self, values: Registers) -> Registers:
         """Those registers of ``values`` that a process has."""

@@ -36,6 +36,7 @@ class Vetting:
         self._tables: set[int] = set()
         self._known_starts: dict[int, int] = {}
         self.after_unhooking: Callable[[], None] = _nothing
+        self.before_distrust: Callable[[], None] = _nothing
         memory.on_change = self.memory_changed
         instance.hook(uc_const.UC_HOOK_EDGE_GENERATED, callbacks.edge, state, None)
 
@@ -46,6 +47,7 @@ class Vetting:
 
     def distrust_tables(self) -> None:
         """The guest changes its page tables: every address is looked up from now on."""
+        self.before_distrust()
         if self._state.flat_cr3 != NOWHERE:
             self._state.flat_cr3 = NOWHERE
             self._volatile.update(self._sites)

@@ -83,12 +83,13 @@ def test_only_watched_pages_tell_of_changes(setting: Setting) -> None:
     memory.write(0x4FFE, b"xyz")
     memory.write(0x4000, bytes(0x3000))
     memory.write(0x5000, b"")
-    assert setting.changes == [(0x5FFF, 0x6000), (0x4FFE, 0x5001), (0x4000, 0x7000)]
+    memory.write(0x5000, bytes(0x1000))
+    assert setting.changes == [(0x5FFF, 0x6000), (0x5000, 0x5001), (0x5000, 0x6000)]
 
 
 def test_page_tables_are_watched(setting: Setting) -> None:
     assert setting.memory.watch_tables(CR3) == {1, 2, 3}
-    setting.memory.write(0x3008, bytes(8))
+    setting.memory.write(0x3008, bytes([1] * 8))
     assert setting.changes == [(0x3008, 0x3010)]
 
 
