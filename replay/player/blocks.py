@@ -17,7 +17,7 @@ class KnownBlocks:
 
     def __init__(self) -> None:
         self._known: defaultdict[int, KnownSectors] = defaultdict(KnownSectors)
-        self._files: defaultdict[int, BinaryIO] = defaultdict(_nameless_file)
+        self._files: defaultdict[int, BinaryIO] = defaultdict(nameless_file)
 
     def learn(self, handle: int, offset: int, data: bytes) -> None:
         """Bytes that a read or a write has shown; raises OSError where there is no room."""
@@ -41,6 +41,11 @@ class KnownBlocks:
             )
         return os.pread(self._files[call.handle].fileno(), call.length, call.offset)
 
+    def contents(self, handle: int, offset: int, length: int) -> bytes:
+        """``length`` bytes at ``offset`` of a device; zeros where nothing was shown."""
+        found = os.pread(self._files[handle].fileno(), length, offset)
+        return found.ljust(length, b"\0")
+
     def share(self, handle: int, known: KnownSectors) -> int:
         """Keep the known sectors of a device, of which nothing was shown yet, in ``known``; returns
         the descriptor of the file with its contents."""
@@ -54,5 +59,6 @@ class KnownBlocks:
         self._files.clear()
 
 
-def _nameless_file() -> BinaryIO:
+def nameless_file() -> BinaryIO:
+    """An empty file that goes with its last descriptor."""
     return tempfile.TemporaryFile(prefix="solo5-block-")

@@ -60,7 +60,7 @@ class ReplaySession:
         ``console`` takes what the guest prints; ``observers`` makes those who watch the crossings.
         """
         self.trace = trace
-        self.machine = boot_machine(_plan(trace, changes or Changes()), engine)
+        self.machine = boot_machine(recorded_plan(trace, changes or Changes()), engine)
         self._source = Replaying(trace, console)
         self._verifier = StateVerifier(self.machine, trace)
         watchers = observers(self.machine) if observers else ()
@@ -133,7 +133,8 @@ class ReplaySession:
         return ending
 
 
-def _plan(trace: Trace, changes: Changes) -> MachinePlan:
+def recorded_plan(trace: Trace, changes: Changes) -> MachinePlan:
+    """The machine to replay ``trace`` on; raises ``GuestNeeded``."""
     guest = trace.guest() if changes.guest is None else changes.guest
     if guest is None:
         name = trace.header.guest.name

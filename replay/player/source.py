@@ -28,11 +28,13 @@ class Replaying:
     has shown of block devices.
     """
 
-    def __init__(self, trace: Trace, console: ConsoleSink) -> None:
-        self.stream = trace.stream()
+    def __init__(
+        self, trace: Trace, console: ConsoleSink, blocks: KnownBlocks | None = None
+    ) -> None:
         self.console = console
-        self.blocks = KnownBlocks()
-        self._match = self.stream.match
+        self.blocks = blocks or KnownBlocks()
+        self._trace = trace
+        self.jump(0)
         self._special: dict[type[Call], Callable[[Any, Any], Result]] = {
             ConsoleWrite: self._console_written,
             BlockRead: self._block_read,
@@ -49,6 +51,11 @@ class Replaying:
         if special is not None:
             return special(call, result)
         return result  # type: ignore[return-value]  # only block reads can be KnownData
+
+    def jump(self, event: int) -> None:
+        """Go on with event number ``event``; the blocks are the caller's business."""
+        self.stream = self._trace.stream(event)
+        self._match = self.stream.match
 
     def close(self) -> None:
         """Forget the block devices' contents."""

@@ -1,0 +1,205 @@
+"""Checkpoints: states of one replay to go back to, in bounded memory.
+
+Each holds the pages that were written since the one before it. They stand densely around the
+present place and far apart elsewhere, where their pages are compressed, too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import zstandard
+
+from replay.engines.ram import PAGE_BYTES
+from replay.machine.position import Position
+
+CADENCE = 2_000_000
+"""Cost between two checkpoints near the present place: instructions, and crossings dearer."""
+
+_NEAR = 100_000_000
+_FAR_CADENCE = 20_000_000
+_ROOM_AFTER_THINNING = 0.9
+_ZERO_PAGE = bytes(PAGE_BYTES)
+_ENTRY_BYTES = 120  # what Python needs to keep a page in a dictionary
+_COMPRESSION_LEVEL = 1
+
+
+class PageSet:
+    """Pages of guest memory by number, in the open or compressed all together."""
+
+    def __init__(self, pages: dict[int, bytes]) -> None:
+        """``pages`` are 4096 bytes each; the caller leaves them alone from now on."""
+        self._open: dict[int, bytes] | None = {
+            number: b"" if page == _ZERO_PAGE else page for number, page in pages.items()
+        }
+        self._packed = b""
+        self.numbers = frozenset(pages)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the host's memory in use, about."""
+        if self._open is None:
+            return len(self._packed) + len(self.numbers) * 8
+        return sum(len(page) + _ENTRY_BYTES for page in self._open.values())
+
+    def contents(self) -> dict[int, bytes]:
+        """All pages; zero pages are empty."""
+        if self._open is not None:
+            return self._open
+        data = zstandard.ZstdDecompressor().decompress(self._packed)
+        pages, at = {}, 0
+        for number in sorted(self.numbers):
+            is_zero = not data[at]
+            pages[number] = b"" if is_zero else data[at + 1 : at + 1 + PAGE_BYTES]
+            at += 1 if is_zero else 1 + PAGE_BYTES
+        return pages
+
+    def pack(self) -> None:
+        """Compress them."""
+        if self._open is None:
+            return
+        parts = (b"\1" + page if page else b"\0" for _, page in sorted(self._open.items()))
+        compressor = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL)
+        self._packed = compressor.compress(b"".join(parts))
+        self._open = None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether they are compressed."""
+        return self._open is None
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """The state at ``position``: the processor, and ``pages`` changed since the checkpoint before.
+
+    ``steps`` are the instructions and crossings from the start to here, and ``cost`` what they
+    take; ``blocks`` is the mark of the block journal.
+    """
+
+    position: Position
+    steps: int
+    cost: int
+    processor: object
+    blocks: int
+    pages: PageSet
+
+
+class CheckpointStore:
+    """The checkpoints of one replay, in the order of their positions."""
+
+    def __init__(self, first: Checkpoint, limit_bytes: int) -> None:
+        """``first`` has all pages that are not zero at the start."""
+        self._all = [first]
+        self._keys = [first.position]
+        self._limit_bytes = limit_bytes
+        self._bytes = first.pages.size
+        self._spread = 1
+
+    def __iter__(self) -> Iterator[Checkpoint]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def size(self) -> int:
+        """Bytes in use, about; the first checkpoint and one at work are kept in any case."""
+        return self._bytes
+
+    @property
+    def positions(self) -> Sequence[Position]:
+        """Where they stand, ascending."""
+        return tuple(self._keys)
+
+    def before(self, position: Position) -> Checkpoint:
+        """The last one that is not behind ``position``."""
+        return self._all[max(0, bisect_right(self._keys, position) - 1)]
+
+    def before_steps(self, steps: int) -> Checkpoint:
+        """The last one that is not behind a number of steps from the start."""
+        index = bisect_right(self._all, steps, key=attrgetter("steps")) - 1
+        return self._all[max(0, index)]
+
+    def at(self, position: Position) -> Checkpoint | None:
+        """The one that stands exactly there."""
+        found = self.before(position)
+        return found if found.position == position else None
+
+    def behind(self, position: Position) -> Checkpoint | None:
+        """The first one behind ``position``."""
+        index = bisect_right(self._keys, position)
+        return self._all[index] if index < len(self._all) else None
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Keep one whose pages hold at least what changed since the last one before it."""
+        index = bisect_right(self._keys, checkpoint.position)
+        self._all.insert(index, checkpoint)
+        self._keys.insert(index, checkpoint.position)
+        self._bytes += checkpoint.pages.size
+
+    def changed_between(self, one: Checkpoint, other: Checkpoint) -> set[int]:
+        """The numbers of all pages that may differ between two of them."""
+        low, high = sorted((self._index(one), self._index(other)))
+        return set().union(*(each.pages.numbers for each in self._all[low + 1 : high + 1]))
+
+    def contents(self, checkpoint: Checkpoint, numbers: Iterable[int]) -> dict[int, bytes]:
+        """Pages as they are at ``checkpoint``; zero pages are empty."""
+        wanted, found = set(numbers), dict[int, bytes]()
+        for index in range(self._index(checkpoint), -1, -1):
+            here = wanted & self._all[index].pages.numbers
+            if here:
+                pages = self._all[index].pages.contents()
+                found.update((number, pages[number]) for number in here)
+                wanted -= here
+            if not wanted:
+                break
+        return {**found, **dict.fromkeys(wanted, b"")}
+
+    def thin(self, here: int, keep: Checkpoint) -> None:
+        """Drop those that stand too dense for their distance from cost ``here``, and as many more
+        as the limit of memory asks for; never the first, and never ``keep``."""
+        self._drop_crowded(here, keep)
+        while self._bytes > self._limit_bytes * _ROOM_AFTER_THINNING and len(self._all) > 2:
+            before = len(self._all)
+            self._spread *= 2
+            self._drop_crowded(here, keep)
+            if len(self._all) == before and self._spread * CADENCE > self._all[-1].cost:
+                return
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit of memory is passed."""
+        return self._bytes > self._limit_bytes
+
+    def _drop_crowded(self, here: int, keep: Checkpoint) -> None:
+        kept: list[Checkpoint] = []
+        carried: dict[int, bytes] = {}
+        for each in self._all:
+            crowded = bool(kept) and each.cost - kept[-1].cost < self._spacing(here, each)
+            if crowded and each is not keep:
+                carried.update(each.pages.contents())
+                continue
+            if carried:
+                each.pages = PageSet(_full(carried | each.pages.contents()))
+                carried = {}
+            if abs(here - each.cost) > _NEAR:
+                each.pages.pack()
+            kept.append(each)
+        self._all = kept
+        self._keys = [each.position for each in kept]
+        self._bytes = sum(each.pages.size for each in kept)
+
+    def _spacing(self, here: int, checkpoint: Checkpoint) -> int:
+        is_near = abs(here - checkpoint.cost) <= _NEAR
+        return (CADENCE // 4 if is_near else _FAR_CADENCE) * self._spread
+
+    def _index(self, checkpoint: Checkpoint) -> int:
+        return bisect_right(self._keys, checkpoint.position) - 1
+
+
+def _full(pages: dict[int, bytes]) -> dict[int, bytes]:
+    return {number: page or _ZERO_PAGE for number, page in pages.items()}

@@ -1,0 +1,203 @@
+"""Looking out for breakpoints, watched memory and events while a replay goes forward.
+
+Two ways to look: *stopping* at every place, where a condition has to be asked there; and *noting*
+in passing, which is fast and tells only the first and the last hit of each piece, and of watched
+memory only the block of code that accessed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from monitors.calls import Call, Result
+from monitors.ports import Breakpoint, Watched
+from replay.engines.ports import Access, Hit, Watchpoint
+from replay.machine.ending import Ending, Paused
+from replay.machine.position import Position
+from replay.player.rewind import MachineView, RewindableReplay
+from replay.player.stops import Break, Wanted, Watch, Why
+
+_WORD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place wanted. ``made`` is where the guest stands with it done, behind an access or an
+    event; ``open`` where it stands just before that. For a breakpoint both are the same."""
+
+    why: Why
+    open: Position
+    made: Position
+    hit: Break | Watch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vague:
+    """Watched memory was accessed by one of the instructions ``low`` to ``high`` - 1 of a stretch
+    between two events; there may be more of them."""
+
+    event: int
+    low: int
+    high: int
+    watch: Watch
+
+    @property
+    def begin(self) -> Position:
+        """Before all that it may have been."""
+        return Position(self.event, self.low)
+
+
+class Lookout:
+    """Looks out for ``wanted`` on one replay as long as the context is open.
+
+    ``found`` are the exact places since the last ``clear``, in their order, and ``vague`` the
+    others. With ``pausing`` the replay pauses at each; breakpoints stop the engine then.
+    """
+
+    def __init__(
+        self, replay: RewindableReplay, wanted: Wanted, *, stopping: bool, pausing: bool
+    ) -> None:
+        self.found: list[Found] = []
+        self.vague: list[Vague] = []
+        self._replay = replay
+        self._view = MachineView(replay.machine)
+        self._wanted = wanted
+        self._stops_at_breaks = stopping or pausing
+        self._stops_at_watches = stopping
+        self._pausing = pausing
+        self._written: Watch | None = None
+        self._breaks = {each.address: each for each in wanted.breaks}
+        self._watches = {each.point: each for each in wanted.watches}
+        self._places = tuple(self._physical_places())
+
+    def __enter__(self) -> Self:
+        engine, points = self._replay.engine, [each.point for each in self._wanted.watches]
+        noted_breaks = () if self._stops_at_breaks else tuple(self._breaks)
+        noted_points = () if self._stops_at_watches else points
+        engine.set_breakpoints(tuple(self._breaks) if self._stops_at_breaks else ())
+        engine.set_watchpoints(_pieces(points) if self._stops_at_watches else ())
+        engine.note(noted_breaks, noted_points)
+        self._notes = bool(noted_breaks or noted_points)
+        self._replay.on_stretch = self._stretched if self._notes else None
+        needs_events = self._wanted.event is not None or bool(self._places)
+        self._replay.on_event = self._crossed if needs_events else None
+        self._replay.watch_host_writes(self._host_wrote if self._places else None)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        engine = self._replay.engine
+        engine.set_breakpoints(())
+        engine.set_watchpoints(())
+        engine.note((), ())
+        self._replay.on_stretch = self._replay.on_event = None
+        self._replay.watch_host_writes(None)
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self.found.clear()
+        self.vague.clear()
+
+    def judge(self, ending: Ending | None) -> None:
+        """Note the place where the engine has stopped, if it did, and if that counts."""
+        if not isinstance(ending, Paused):
+            return
+        here = self._replay.position
+        if isinstance(ending.exit, Breakpoint):
+            hit = self._breaks.get(ending.exit.rip)
+            if hit is not None and (hit.condition is None or hit.condition(self._view)):
+                self.found.append(Found(Why.BREAK, here, here, hit))
+            return
+        watch = self._accessed(ending.exit)
+        if watch is not None and _holds(watch, self._view):
+            before = Position(here.event, max(0, here.instructions - 1))
+            self.found.append(Found(Why.WATCH, before, here, watch))
+
+    def _accessed(self, exit_: Watched) -> Watch | None:
+        for watch in self._wanted.watches:
+            if watch.point.address <= exit_.address + _WORD - 1 and (
+                exit_.address < watch.point.address + watch.point.size
+            ):
+                return watch
+        return None
+
+    # ---- notes
+
+    def _stretched(self, begin: Position, _instructions: int) -> None:
+        hits = self._replay.engine.hits()
+        if hits is None:
+            return
+        self._note(begin, hits.first)
+        if hits.last != hits.first:
+            self._note(begin, hits.last)
+
+    def _note(self, begin: Position, hit: Hit) -> None:
+        low, high = begin.instructions + hit.low, begin.instructions + hit.high
+        if hit.watchpoint is None:
+            at = Position(begin.event, low)
+            self.found.append(Found(Why.BREAK, at, at, self._breaks[hit.address]))
+            return
+        watch = self._watches[hit.watchpoint]
+        if high - low > 1:
+            self.vague.append(Vague(begin.event, low, high, watch))
+        else:
+            before, after = Position(begin.event, low), Position(begin.event, high)
+            self.found.append(Found(Why.WATCH, before, after, watch))
+
+    # ---- at the door
+
+    def _host_wrote(self, start: int, end: int) -> None:
+        for low, high, watch in self._places:
+            if start < high and low < end:
+                self._written = watch
+
+    def _crossed(self, index: int, call: Call, result: Result) -> None:
+        here = self._replay.position
+        made = Position(index + 1)
+        written, self._written = self._written, None
+        if written is not None and _holds(written, self._view):
+            before = Position(index, here.instructions)
+            self._found_at_event(Found(Why.WATCH, before, made, written))
+        elif self._wanted.event is not None and self._wanted.event(index, call, result):
+            self._found_at_event(Found(Why.EVENT, made, made))
+
+    def _found_at_event(self, found: Found) -> None:
+        self.found.append(found)
+        if self._pausing:
+            self._replay.pause()
+
+    def _physical_places(self) -> Iterator[tuple[int, int, Watch]]:
+        """The physical ranges of what the host may write to."""
+        registers = self._view.registers()
+        for watch in self._wanted.watches:
+            if watch.point.access is Access.READ:
+                continue
+            at, size = watch.point.address, watch.point.size
+            for gpa, length in self._view.places(registers, at, size):
+                if gpa is not None:
+                    yield gpa, gpa + length, watch
+
+
+def _holds(watch: Watch, view: MachineView) -> bool:
+    return watch.condition is None or watch.condition(view)
+
+
+def _pieces(points: Sequence[Watchpoint]) -> list[Watchpoint]:
+    """The same bytes as naturally aligned points of 1, 2, 4 or 8 bytes."""
+    pieces = []
+    for point in points:
+        at, end = point.address, point.address + point.size
+        while at < end:
+            size = _WORD
+            while at % size or at + size > end:
+                size //= 2
+            pieces.append(Watchpoint(at, size, point.access))
+            at += size
+    return pieces

@@ -1,0 +1,387 @@
+"""A replay that can be put at any position of its recording, by checkpoints.
+
+It goes forward on the counting engine and leaves checkpoints behind. To get anywhere else it takes
+the last checkpoint before that place and replays the rest. Nothing is searched for here: that is
+the timeline's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from monitors.calls import Call, Result
+from monitors.errors import BadAnswer
+from monitors.ports import Registers
+from replay.engines.errors import EngineUnavailable
+from replay.engines.paging import PageFault, translate
+from replay.engines.ports import (
+    Breaks,
+    CountsInstructions,
+    Engine,
+    KeepsProcessor,
+    NotesHits,
+    TracksDirtyPages,
+    Watches,
+)
+from replay.engines.ram import PAGE_BYTES
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
+from replay.machine.ending import Ending, Reached, Stopped
+from replay.machine.interpose import Interposer
+from replay.machine.machine import Machine, boot_machine
+from replay.machine.position import Position
+from replay.player.block_journal import BlockJournal
+from replay.player.checkpoint import CADENCE, Checkpoint, CheckpointStore, PageSet
+from replay.player.console_log import ConsoleLog
+from replay.player.errors import BadPosition
+from replay.player.session import Changes, recorded_plan
+from replay.player.source import ConsoleSink, Replaying
+from replay.player.verifier import StateVerifier
+from traces.errors import BadEvent
+from traces.reader import Trace
+
+CROSSING_COST = 500
+"""A crossing takes about as long as so many instructions."""
+
+_LENGTHS_MAX = 1 << 16
+_ZERO_PAGE = bytes(PAGE_BYTES)
+_U64_MAX = (1 << 64) - 1
+_ADDED_BETWEEN_THINNINGS = 16
+
+Progress = Callable[[Position], object]
+"""Told now and then how far a long journey has come."""
+
+
+class TravellingEngine(
+    Engine,
+    CountsInstructions,
+    Breaks,
+    Watches,
+    NotesHits,
+    TracksDirtyPages,
+    KeepsProcessor,
+    Protocol,
+):
+    """What an engine must be able to do for time travel."""
+
+
+class MachineView:
+    """A machine that stands still; see ``replay.player.stops.View``."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def registers(self) -> Registers:
+        """Every architectural register by name."""
+        return self._machine.engine.registers()
+
+    def read(self, address: int, size: int) -> bytes | None:
+        """Memory at a virtual address, or ``None`` where the guest has none."""
+        registers = self.registers()
+        found = []
+        for gpa, length in self.places(registers, address, size):
+            if gpa is None:
+                return None
+            found.append(self._machine.engine.read(gpa, length))
+        return b"".join(found)
+
+    def places(
+        self, registers: Registers, address: int, size: int
+    ) -> Iterator[tuple[int | None, int]]:
+        """The physical pieces of ``size`` bytes at a virtual address."""
+        while size > 0:
+            length = min(size, PAGE_BYTES - address % PAGE_BYTES)
+            yield self._physical(registers, address & _U64_MAX, length), length
+            address, size = address + length, size - length
+
+    def _physical(self, registers: Registers, address: int, length: int) -> int | None:
+        if registers["cs"] & 3 == 0:
+            found = translate(self._peek, registers["cr3"], address)
+            if isinstance(found, PageFault):
+                return None
+            address = found
+        return address if address + length <= self._machine.ram.size else None
+
+    def _peek(self, gpa: int, size: int) -> bytes | None:
+        inside = gpa + size <= self._machine.ram.size
+        return self._machine.engine.read(gpa, size) if inside else None
+
+
+class _TappedMemory:
+    """Guest memory as a monitor writes results into it, told to ``on_write``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.read = engine.read
+        self._write = engine.write
+        self.on_write: Callable[[int, int], object] | None = None
+
+    def write(self, gpa: int, data: bytes) -> None:
+        self._write(gpa, data)
+        if self.on_write is not None:
+            self.on_write(gpa, gpa + len(data))
+
+
+class RewindableReplay:
+    """One guest re-executed from a trace, forward or from an earlier place again.
+
+    ``on_event`` is told of every crossing and ``on_stretch`` of every piece of execution between
+    two of them, while somebody looks for something; ``on_host_write`` of the physical range
+    ``[start, end)`` that a result was written to.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        *,
+        checkpoint_memory: int,
+        changes: Changes | None = None,
+        console: ConsoleSink = len,
+    ) -> None:
+        self.trace = trace
+        self.console = ConsoleLog()
+        self.on_event: Callable[[int, Call, Result], object] | None = None
+        self.on_stretch: Callable[[Position, int], None] | None = None
+        self.progress: Progress | None = None
+        self._interrupted = False
+        self._print_new = console
+        self._engine = _travelling_engine()
+        self.machine = boot_machine(recorded_plan(trace, changes or Changes()), self._engine)
+        self._tap = _TappedMemory(self._engine)
+        plan = self.machine.plan
+        self.machine.memory = self.machine.monitor.memory(self._tap, plan.mem_size)
+        self._blocks = BlockJournal()
+        self._source = Replaying(trace, self._print, self._blocks)
+        self._verifier = StateVerifier(self.machine, trace)
+        self._door = Interposer(self.machine, self._source, (self._verifier, self))
+        self._lengths: dict[int, int] = {}
+        self._steps_before_event = 0
+        self._lost = False
+        self._dirty: set[int] = set()
+        self._added = 0
+        self._base = self._first_checkpoint()
+        self._store = CheckpointStore(self._base, checkpoint_memory)
+
+    @property
+    def engine(self) -> TravellingEngine:
+        """The engine at work."""
+        return self._engine
+
+    @property
+    def position(self) -> Position:
+        """Where the guest stands."""
+        return Position(self._door.events, self._door.instructions)
+
+    @property
+    def end(self) -> Position:
+        """Behind the last event."""
+        return Position(self.trace.event_count)
+
+    @property
+    def steps(self) -> int:
+        """Instructions and crossings from the start to here."""
+        return self._steps_before_event + self._door.instructions
+
+    @property
+    def cost(self) -> int:
+        """What it takes to replay from the start to here, about in instructions."""
+        return self.steps + self._door.events * (CROSSING_COST - 1)
+
+    @property
+    def checkpoints(self) -> CheckpointStore:
+        """All states at hand."""
+        return self._store
+
+    @property
+    def digests_verified(self) -> int:
+        """How many recorded digests agreed."""
+        return self._verifier.verified
+
+    def watch_host_writes(self, told: Callable[[int, int], object] | None) -> None:
+        """Tell ``told`` of the physical range of every write by a call's result."""
+        self._tap.on_write = told
+
+    def pause(self) -> None:
+        """Make ``forward`` return behind the crossing that ``on_event`` is just told of."""
+        self._door.pause()
+
+    def crossed(self, index: int, call: Call, result: Result) -> None:
+        """See ``replay.machine.ports.Observer``."""
+        if len(self._lengths) >= _LENGTHS_MAX:
+            self._lengths.clear()
+        self._lengths[index] = self._door.instructions
+        self._steps_before_event += self._door.instructions + 1
+        if self.on_event is not None:
+            self.on_event(index, call, result)
+
+    def forward(self, limit: Position, steps: int | None = None) -> Ending | None:
+        """Go on for a while, not beyond ``limit`` and not for more than ``steps`` instructions and
+        crossings: ``None`` when it can go on, else why not. A checkpoint is made where one is due.
+
+        Raises ``Divergence``, ``StateDivergence``, ``DamagedTrace``, and BadPosition where the next
+        event comes before ``limit``.
+        """
+        room = max(1, self._base.cost + CADENCE - self.cost)
+        if steps is not None:
+            room = min(room, steps)
+        until = limit.event
+        if self._door.events >= limit.event:
+            room = min(room, limit.instructions - self._door.instructions)
+            until = limit.event + 1
+        ending = self._advance(room, until)
+        if self._door.events > limit.event:
+            raise self._no_such_position(limit)
+        if self.cost - self._base.cost >= CADENCE:
+            self._make_checkpoint()
+        return ending
+
+    def seek(self, position: Position) -> None:
+        """Go to ``position`` by the shortest way; returns early when interrupted.
+
+        Raises what ``forward`` raises, and BadPosition for one beyond the end.
+        """
+        if position > self.end:
+            last = self.trace.event_count
+            raise BadPosition(position, f"is beyond the end: the trace has {last} events", self.end)
+        nearest = self._store.before(position)
+        if self._lost or not nearest.position <= self.position <= position:
+            self.restore(nearest)
+        while self.position < position and not self._interrupted:
+            self.forward(position)
+            self._report()
+
+    def seek_steps(self, steps: int) -> None:
+        """Go to where ``steps`` instructions and crossings are done, or to the end; else as
+        ``seek``."""
+        nearest = self._store.before_steps(steps)
+        if self._lost or not nearest.steps <= self.steps <= steps:
+            self.restore(nearest)
+        while self.steps < steps and self.position < self.end and not self._interrupted:
+            self.forward(self.end, steps - self.steps)
+            self._report()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back, or ahead, to a checkpoint of the store."""
+        pages = self._dirty_now() | self._store.changed_between(self._base, checkpoint)
+        self._put(self._store.contents(checkpoint, pages))
+        self._engine.restore_processor(checkpoint.processor)
+        self._engine.dirty_pages()
+        self._dirty.clear()
+        self._door.jump(checkpoint.position)
+        self._source.jump(checkpoint.position.event)
+        self._blocks.go_to(checkpoint.blocks)
+        self._steps_before_event = checkpoint.steps - checkpoint.position.instructions
+        self._base = checkpoint
+        self._lost = False
+
+    def written_since_base(self) -> tuple[Checkpoint, frozenset[int]]:
+        """The checkpoint from which memory has come to be as it is, and the pages written since."""
+        return self._base, frozenset(self._dirty_now())
+
+    def begin(self) -> None:
+        """A new journey begins, which no interrupt was meant for yet."""
+        self._interrupted = False
+
+    def was_interrupted(self) -> bool:
+        """Whether somebody wants the journey to end."""
+        return self._interrupted
+
+    def interrupt(self) -> None:
+        """Make what runs return soon; from any thread."""
+        self._interrupted = True
+        self.machine.interrupt()
+
+    def close(self) -> None:
+        """Give the machine back."""
+        self._source.close()
+        self.machine.close()
+
+    def _advance(self, budget: int, until_event: int) -> Ending | None:
+        self._lost = True  # unless it returns
+        try:
+            ending = self._door.advance(
+                budget, until_event, crossing_costs=CROSSING_COST, stretched=self.on_stretch
+            )
+        except BadAnswer as error:
+            raise BadEvent(str(error), index=self._door.events) from error
+        self._lost = False
+        if isinstance(ending, Stopped) and not self._interrupted:
+            return None  # an interrupt that was meant for an earlier journey
+        return None if isinstance(ending, Reached) else ending
+
+    def _no_such_position(self, limit: Position) -> BadPosition:
+        last = Position(limit.event, self._lengths.get(limit.event, 0))
+        return BadPosition(limit, f"does not exist: the next event comes at {last}", last)
+
+    def _print(self, data: bytes) -> None:
+        if self.console.note(self._door.events, data):
+            self._print_new(data)
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            self.progress(self.position)
+
+    # ---- checkpoints
+
+    def _first_checkpoint(self) -> Checkpoint:
+        resident = self._engine.dirty_pages()
+        pages = {number: self._page(number) for number in resident}
+        pages = {number: page for number, page in pages.items() if page != _ZERO_PAGE}
+        processor = self._engine.save_processor()
+        return Checkpoint(Position(0), 0, 0, processor, 0, PageSet(pages))
+
+    def _make_checkpoint(self) -> None:
+        changed = self._dirty_now()
+        here = self._store.at(self.position)
+        if here is None:
+            pages = PageSet({number: self._page(number) for number in changed})
+            processor = self._engine.save_processor()
+            here = Checkpoint(
+                self.position, self.steps, self.cost, processor, self._blocks.mark, pages
+            )
+            self._store.add(here)
+            self._added += 1
+        self._base = here
+        self._dirty.clear()
+        if self._store.is_full or self._added >= _ADDED_BETWEEN_THINNINGS:
+            self._added = 0
+            self._store.thin(self.cost, here)
+
+    def _dirty_now(self) -> set[int]:
+        self._dirty.update(self._engine.dirty_pages())
+        return self._dirty
+
+    def _page(self, number: int) -> bytes:
+        return self._engine.read(number * PAGE_BYTES, PAGE_BYTES)
+
+    def _put(self, pages: dict[int, bytes]) -> None:
+        """Write the pages that differ, adjacent ones at once."""
+        view = self.machine.ram.view
+        changed = [
+            number
+            for number, page in sorted(pages.items())
+            if bytes(view[number * PAGE_BYTES : (number + 1) * PAGE_BYTES]) != (page or _ZERO_PAGE)
+        ]
+        for first, count in _runs(changed):
+            data = b"".join(pages[number] or _ZERO_PAGE for number in range(first, first + count))
+            self._engine.write(first * PAGE_BYTES, data)
+
+
+def _runs(numbers: Iterable[int]) -> Sequence[tuple[int, int]]:
+    """Ascending numbers as (first, count) of those that follow each other."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and sum(runs[-1]) == number:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs
+
+
+def _travelling_engine() -> TravellingEngine:
+    engine = engine_factory(COUNTING_ENGINE)()
+    needed = (CountsInstructions, Breaks, Watches, NotesHits, TracksDirtyPages, KeepsProcessor)
+    missing = [each.__name__ for each in needed if not isinstance(engine, each)]
+    if missing:
+        engine.close()
+        raise EngineUnavailable(COUNTING_ENGINE, f"it has not the ability {', '.join(missing)}")
+    return engine  # type: ignore[return-value]  # it has all of them
