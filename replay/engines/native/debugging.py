@@ -113,7 +113,8 @@ class Debuggable(ABC):
 
     def _accessed(self, start: int, size: int, write: bool) -> None:
         """The engine accesses guest memory: for an instruction of the guest, or as its result."""
-        self._stops.accessed(start, size, write=write)
+        if not self._stops.idle:
+            self._stops.accessed(start, size, write=write)
         if write:
             self._dirty.note(start, size)
 

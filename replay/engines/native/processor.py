@@ -56,6 +56,11 @@ class Processor:
         self._floating_changed = False
 
     @property
+    def rflags(self) -> int:
+        """The guest's flags."""
+        return self.words[_FLAGS] & _REAL_FLAGS | self.flags | _ALWAYS_SET
+
+    @property
     def user_mode(self) -> bool:
         """Whether the guest is where a process is: at privilege level 3."""
         return self.virtual["cs"] & 3 == 3
@@ -66,8 +71,23 @@ class Processor:
         self._floating = {"fcw": 0x37F, "mxcsr": 0x1F80, "fsw": 0, "ftw": _EMPTY_TAGS}
         self._floating.update(dict.fromkeys((*STACK, *XMM), 0))
         self._floating_changed = True
+        self.update(values)
+
+    def update(self, values: Registers) -> None:
+        """Change some registers."""
+        words, index_of = self.words, _INDEX_OF
         for name, value in values.items():
-            self.set(name, value)
+            index = index_of.get(name)
+            if index is None:
+                self.set(name, value)
+            else:
+                words[index] = value
+        self.changed = True
+
+    def go_to(self, rip: int) -> None:
+        """Change RIP."""
+        self.words[RIP] = rip
+        self.changed = True
 
     def store(self) -> None:
         """Give the process what has changed."""
@@ -92,7 +112,7 @@ class Processor:
         if name in self.virtual:
             return self.virtual[name]
         if name == "rflags":
-            return self.words[_FLAGS] & _REAL_FLAGS | self.flags | _ALWAYS_SET
+            return self.rflags
         return self._floating_state()[name]
 
     def set(self, name: str, value: int) -> None:
@@ -120,7 +140,7 @@ class Processor:
         """Every register that engines report."""
         values = {name: self.words[INDEX[name]] for name in _REAL}
         values |= {name: self.virtual[name] for name in _VIRTUAL}
-        values["rflags"] = self.get("rflags")
+        values["rflags"] = self.rflags
         return values | self._floating_state()
 
     def _floating_state(self) -> dict[str, int]:

@@ -26,7 +26,8 @@ REGISTER_NAMES = (
 """The words of ``struct user_regs_struct`` in order, ``eflags`` by its 64-bit name."""
 
 INDEX = {name: index for index, name in enumerate(REGISTER_NAMES)}
-RAX, RDX, ORIG_RAX, RIP = INDEX["rax"], INDEX["rdx"], INDEX["orig_rax"], INDEX["rip"]
+RAX, RCX, RDX = INDEX["rax"], INDEX["rcx"], INDEX["rdx"]
+ORIG_RAX, RIP = INDEX["orig_rax"], INDEX["rip"]
 NO_SYSTEM_CALL = (1 << 64) - 1
 """In ``orig_rax``: the kernel has no interrupted system call to restart."""
 
@@ -41,7 +42,7 @@ CONTINUE, SINGLE_STEP = 7, 9
 _DEBUG_REGISTERS = 848  # offsetof(struct user, u_debugreg)
 _WAIT_ALL = 0x40000000
 _STOPPED = 0x7F
-_ASKED = signal.SIGTRAP | 7 << 8  # PTRACE_EVENT_SECCOMP
+_ASKED_STATUS = (signal.SIGTRAP | 7 << 8) << 8 | _STOPPED  # PTRACE_EVENT_SECCOMP
 _SIGINFO_BYTES = 128
 _SIGINFO = struct.Struct("<iii4xQ")  # si_signo, si_errno, si_code, si_addr
 
@@ -59,99 +60,103 @@ class SignalInfo:
 
 
 class Tracee:
-    """A traced process. ``registers`` are its words as of the last ``fetch``."""
+    """A traced process. ``registers`` are its words as of the last ``fetch`` or ``run``."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._words = (ctypes.c_uint64 * len(REGISTER_NAMES))()
         self.registers = memoryview(self._words).cast("B").cast("Q")
-        self._words_at = ctypes.addressof(self._words)
         self._floating = (ctypes.c_ubyte * FLOATING_BYTES)()
         self._siginfo = (ctypes.c_ubyte * _SIGINFO_BYTES)()
+        # What a request takes is made once: ctypes converts it anew for every call else.
+        self._words_at = ctypes.byref(self._words)
+        self._floating_at = ctypes.byref(self._floating)
+        self._siginfo_at = ctypes.byref(self._siginfo)
         self._ptrace = _ptrace_function()
 
     def adopt(self) -> None:
         """Let the kernel kill the process when this one ends, however it ends, and stop it where
         its filter asks about a system call."""
-        self._request(_SETOPTIONS, None, _EXIT_KILL | _TRACE_SECCOMP)
+        self._request(_SETOPTIONS, ctypes.c_void_p(_EXIT_KILL | _TRACE_SECCOMP))
 
     def fetch(self) -> memoryview:
         """Read all general registers; returns ``registers``."""
-        self._request(_GETREGS, None, self._words_at)
+        self._request(_GETREGS, self._words_at)
         return self.registers
 
     def store(self) -> None:
         """Write ``registers`` back."""
-        self._request(_SETREGS, None, self._words_at)
+        if self._ptrace(_SETREGS, self.pid, None, self._words_at):
+            raise self._failure(_SETREGS)
 
     def floating(self) -> bytes:
         """The x87 and SSE state: an FXSAVE image."""
-        self._request(_GETFPREGS, None, ctypes.addressof(self._floating))
+        self._request(_GETFPREGS, self._floating_at)
         return bytes(self._floating)
 
     def set_floating(self, image: bytes) -> None:
         """Change the x87 and SSE state; OSError for an invalid MXCSR."""
         ctypes.memmove(self._floating, image, FLOATING_BYTES)
-        self._request(_SETFPREGS, None, ctypes.addressof(self._floating))
+        self._request(_SETFPREGS, self._floating_at)
 
     def debug_register(self, number: int) -> int:
         """The hardware's debug register ``number``."""
-        self._check_number(number)
+        place = _place_of(number)
         ctypes.set_errno(0)
-        value = self._ptrace(_PEEKUSER, self.pid, _DEBUG_REGISTERS + 8 * number, self._words_at)
         # The library's wrapper stores the word and returns it; all of them are valid.
+        value = self._ptrace(_PEEKUSER, self.pid, place, self._words_at)
         return int(value) & NO_SYSTEM_CALL
 
     def set_debug_register(self, number: int, value: int) -> None:
         """Change a debug register; OSError for an address outside user space."""
-        self._check_number(number)
-        self._request(_POKEUSER, _DEBUG_REGISTERS + 8 * number, value)
+        self._request(_POKEUSER, ctypes.c_void_p(value), _place_of(number))
 
     def signal_info(self) -> SignalInfo:
         """What is known about the signal that stopped the process."""
-        self._request(_GETSIGINFO, None, ctypes.addressof(self._siginfo))
+        self._request(_GETSIGINFO, self._siginfo_at)
         number, _, code, address = _SIGINFO.unpack_from(self._siginfo)
         return SignalInfo(number, code, address)
+
+    def run(self, how: int) -> int:
+        """``resume``, ``wait`` and ``fetch`` at once, as every stop of a guest needs them."""
+        ptrace, pid = self._ptrace, self.pid
+        if ptrace(how, pid, None, None):
+            raise self._failure(how)
+        number = _signal_in(os.waitpid(pid, _WAIT_ALL)[1])
+        if ptrace(_GETREGS, pid, None, self._words_at):
+            raise self._failure(_GETREGS)
+        return number
 
     def resume(self, how: int = CONTINUE) -> None:
         """Let the process run (``CONTINUE``) or execute one instruction (``SINGLE_STEP``), without
         the signal that stopped it."""
-        self._request(how, None, None)
+        self._request(how)
 
     def wait(self) -> int:
         """Wait until the process stops; returns the signal's number.
 
         Raises EngineFailure when it has ended instead, or its filter asks about a system call.
         """
-        number = self._wait()
-        if number == _ASKED:
-            raise EngineFailure(
-                "the guest has jumped to where the engine makes its own system calls in the "
-                "guest's process; --engine unicorn has no such place"
-            )
-        return number
+        return _signal_in(os.waitpid(self.pid, _WAIT_ALL)[1])
 
     def wait_own_call(self) -> int:
         """Wait as ``wait`` does, and let the process make one system call that its filter asks
         about: it is the engine's own."""
-        number = self._wait()
-        if number == _ASKED:
-            self.resume(CONTINUE)
-            number = self.wait()
-        return number
-
-    def _wait(self) -> int:
         _, status = os.waitpid(self.pid, _WAIT_ALL)
-        if status & 0xFF != _STOPPED:
-            raise EngineFailure(f"the guest's process has ended: {_ending(status)}")
-        return status >> 8
+        if status != _ASKED_STATUS:
+            return _signal_in(status)
+        self.resume(CONTINUE)
+        return self.wait()
 
-    def _request(self, request: int, address: int | None, data: int | None) -> None:
-        if self._ptrace(request, self.pid, address, data) == -1:
-            number = ctypes.get_errno()
-            if number == errno.ESRCH:
-                raise EngineFailure(self._why_lost())
-            raise OSError(number, os.strerror(number), f"ptrace request {request:#x}")
+    def _request(self, request: int, data: Any = None, place: Any = None) -> None:
+        if self._ptrace(request, self.pid, place, data):
+            raise self._failure(request)
+
+    def _failure(self, request: int) -> Exception:
+        number = ctypes.get_errno()
+        if number == errno.ESRCH:
+            return EngineFailure(self._why_lost())
+        return OSError(number, os.strerror(number), f"ptrace request {request:#x}")
 
     def _why_lost(self) -> str:
         with contextlib.suppress(ChildProcessError):
@@ -160,9 +165,23 @@ class Tracee:
                 return f"the guest's process has ended: {_ending(status)}"
         return "this is not the thread that started the guest's process, or it has ended"
 
-    @staticmethod
-    def _check_number(number: int) -> None:
-        assert 0 <= number < 8, number
+
+def _place_of(number: int) -> ctypes.c_void_p:
+    """Where ``struct user`` has debug register ``number``."""
+    assert 0 <= number < 8, number
+    return ctypes.c_void_p(_DEBUG_REGISTERS + 8 * number)
+
+
+def _signal_in(status: int) -> int:
+    """The signal of a process that has stopped by one; raises EngineFailure for any other."""
+    if status & 0xFF != _STOPPED:
+        raise EngineFailure(f"the guest's process has ended: {_ending(status)}")
+    if status == _ASKED_STATUS:
+        raise EngineFailure(
+            "the guest has jumped to where the engine makes its own system calls in the guest's "
+            "process; --engine unicorn has no such place"
+        )
+    return status >> 8
 
 
 def _ending(status: int) -> str:
@@ -175,5 +194,6 @@ def _ending(status: int) -> str:
 def _ptrace_function() -> Any:
     function = ctypes.CDLL(None, use_errno=True).ptrace
     function.restype = ctypes.c_long
-    function.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+    # No argtypes: they would cost a third of a microsecond a call. What is wider than a C int must
+    # therefore come as a ctypes object; None is a null pointer.
     return function

@@ -18,7 +18,7 @@ from replay.engines.ports import Watchpoint
 
 
 class Stops:
-    """Those of one guest."""
+    """Those of one guest; there are none while it is ``idle``."""
 
     def __init__(self, child: Child, space: Space, text: Text, agent: Agent | None) -> None:
         self._agent = agent
@@ -27,6 +27,7 @@ class Stops:
         self._breakpoints = Breakpoints(child, space)
         self._watchpoints = Watchpoints(space.ram.size)
         self._watching: Sequence[Armed] = ()
+        self.idle = True
         text.on_load = self._loaded
 
     @property
@@ -41,6 +42,7 @@ class Stops:
         self._make_way(addresses, watching=bool(self._watchpoints))
         self._breakpoints.use(addresses, doubtful)
         self._breakpoints.insert(self._text.areas)
+        self._note_use()
 
     def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
         """See ``Watches``. Raises NoDebugRegister or ValueError, and then nothing has changed."""
@@ -51,6 +53,7 @@ class Stops:
         self._breakpoints.take_out()
         self._make_way(self._breakpoints.addresses, watching=bool(watchpoints))
         self._breakpoints.insert(self._text.areas)
+        self._note_use()
 
     def is_breakpoint(self, address: int) -> bool:
         """Whether the INT3 at ``address`` of the process's text is one of these."""
@@ -58,6 +61,8 @@ class Stops:
 
     def by_register(self) -> bool:
         """Whether a debug register caused the trap that has just stopped the process."""
+        if not self._registers.armed:
+            return False
         hits = self._registers.hits()
         for each in hits:
             if each.condition is not Condition.EXECUTE:
@@ -96,6 +101,9 @@ class Stops:
             self._agent.jumps.remove()
         with self.lifted(address), self._breakpoints.also_at(behind):
             yield
+
+    def _note_use(self) -> None:
+        self.idle = not (self._breakpoints.addresses or self._watchpoints)
 
     def _arm(self, watching: Sequence[Armed], doubtful: Collection[int]) -> None:
         wanted = [*watching, *(Armed(at, 1, Condition.EXECUTE) for at in sorted(doubtful))]
