@@ -11,7 +11,7 @@ help:  ## what can be made
 setup: .venv/.ready  ## .venv with all packages; says what the system lacks
 
 .venv/.ready: pyproject.toml scripts/setup.sh replay/engines/unicorn/_hooks.c \
-		replay/engines/unicorn/_opcodes.h $(wildcard replay/engines/native/agent/*) \
+		replay/engines/_opcodes.h replay/engines/_survey.c $(wildcard replay/engines/native/agent/*) \
 		traces/_events.c $(wildcard traces/*.h)
 	@./scripts/setup.sh
 
@@ -45,4 +45,4 @@ docs: setup  ## what is generated in docs/: the support matrix, the screenshot
 	$(BIN)/python scripts/screenshot.py
 
 clean:  ## everything that was made
-	rm -rf .venv build *.egg-info replay/engines/*/*.so traces/*.so .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build *.egg-info replay/engines/*.so replay/engines/*/*.so traces/*.so .mypy_cache .ruff_cache .pytest_cache

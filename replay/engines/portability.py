@@ -10,13 +10,14 @@ from __future__ import annotations
 import enum
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from monitors.ports import GuestImage
 from replay.engines.known_code import NOTHING_KNOWN, KnownCode, Span
-from replay.engines.sites import LONGEST_INSTRUCTION, SiteKind, decode, site_at, undecoded_site
+from replay.engines.sites import LONGEST_INSTRUCTION, SiteKind, site_at, undecoded_site
+from replay.engines.survey import BEGINS, UNDECODED, Instruction, Surveyor
 
 
 class Concern(enum.Enum):
@@ -101,61 +102,78 @@ def scan(image: GuestImage, known: KnownCode = NOTHING_KNOWN) -> list[Finding]:
 
 
 def _scan_segment(code: bytes, base: int, known: KnownCode) -> Iterator[Finding]:
+    scanner = _Scanner(code, base)
     if not known.sections:
-        yield from _scan_piece(code, base, is_code=True)
+        yield from scanner.scan(0, len(code), is_code=True)
     for section in known.sections:
         begin, end = max(section.start, base), min(section.end, base + len(code))
         if begin < end:
-            yield from _scan_section(code[begin - base : end - base], begin, known.functions)
+            yield from _scan_section(scanner, Span(begin - base, end - base), base, known.functions)
 
 
-def _scan_section(code: bytes, base: int, functions: Sequence[Span]) -> Iterator[Finding]:
-    first = bisect_left(functions, base, key=attrgetter("start"))
-    last = bisect_left(functions, base + len(code), key=attrgetter("start"))
-    done = 0
+def _scan_section(
+    scanner: _Scanner, section: Span, base: int, functions: Sequence[Span]
+) -> Iterator[Finding]:
+    first = bisect_left(functions, base + section.start, key=attrgetter("start"))
+    last = bisect_left(functions, base + section.end, key=attrgetter("start"))
+    done = section.start
     for function in functions[first:last]:
-        begin, end = function.start - base, function.end - base
-        yield from _scan_piece(code[done:begin], base + done, is_code=False)
-        yield from _scan_piece(code[begin:end], base + begin, is_code=True)
+        begin, end = function.start - base, min(function.end - base, section.end)
+        if done < begin:
+            yield from scanner.scan(done, begin, is_code=False)
+        yield from scanner.scan(begin, end, is_code=True)
         done = end
-    yield from _scan_piece(code[done:], base + done, is_code=not functions)
+    yield from scanner.scan(done, section.end, is_code=not functions)
 
 
-def _scan_piece(code: bytes, base: int, *, is_code: bool) -> Iterator[Finding]:
-    """``is_code``: it begins at an instruction, and holds nothing else."""
-    if not _SUSPECT.search(code) and not _TRAPPED.search(code):
-        return
-    starts: set[int] = set()
-    yield from _scan_code(code, base, starts)
-    if not is_code:
-        yield from _hidden(code, base, starts)
+class _Scanner:
+    """Looks at parts of ``code``, which begins at ``base``."""
 
+    def __init__(self, code: bytes, base: int) -> None:
+        self._code = code
+        self._base = base
+        self._end = 0
+        self._marks = bytearray(len(code))
+        self._found: list[Finding] = []
+        self._surveyor = Surveyor(code, base, self._look_at)
 
-def _scan_code(code: bytes, base: int, starts: set[int]) -> Iterator[Finding]:
-    """Instruction by instruction, the offsets of which become ``starts``; a byte that begins none
-    is left out, and what its neighbours hide is reported."""
-    done = 0
-    while done < len(code):
-        for address, length, mnemonic, operands in decode(code[done:], base + done):
-            start, done = address - base, address - base + length
-            starts.add(start)
-            concern = _concern(mnemonic, code[start:done])
-            if concern is not None:
-                yield Finding(address, f"{mnemonic} {operands}".strip(), concern)
-        if done < len(code):
-            site = undecoded_site(code[done : done + LONGEST_INSTRUCTION], base + done)
-            if site is not None and site.kind is SiteKind.REFUSE:
-                yield Finding(site.address, site.text, Concern.BEYOND)
-            done += 1
+    def scan(self, begin: int, end: int, *, is_code: bool) -> Iterable[Finding]:
+        """What is of concern in the bytes ``[begin, end)``; ``is_code``: they begin with an
+        instruction, and are nothing else."""
+        if not self._surveyor.is_compiled and not self._is_suspect(begin, end):
+            return ()
+        self._end = end
+        self._found = []
+        self._surveyor.walk(self._marks, begin, end)
+        found = self._found if self._found and self._is_suspect(begin, end) else []
+        return found if is_code else [*found, *self._hidden(begin, end)]
 
+    def _is_suspect(self, begin: int, end: int) -> bool:
+        code = self._code
+        return bool(_SUSPECT.search(code, begin, end) or _TRAPPED.search(code, begin, end))
 
-def _hidden(code: bytes, base: int, starts: Collection[int]) -> Iterator[Finding]:
-    """Trapped instructions that none of the instructions at ``starts`` is."""
-    for match in _TRAPPED.finditer(code):
-        at = match.start()
-        site = None if at in starts else site_at(code[at : at + LONGEST_INSTRUCTION], base + at)
-        if site is not None and site.kind is SiteKind.TRAP:
-            yield Finding(site.address, site.text, Concern.HIDDEN)
+    def _look_at(self, one: Instruction) -> int:
+        text, concern = f"{one.mnemonic} {one.operands}".strip(), _concern(one.mnemonic, one.code)
+        if one.mnemonic == UNDECODED:
+            site = undecoded_site(self._bytes_at(one.address - self._base), one.address)
+            is_vector = site is not None and site.kind is SiteKind.REFUSE
+            text, concern = site.text if site else "", Concern.BEYOND if is_vector else None
+        if concern is not None:
+            self._found.append(Finding(one.address, text, concern))
+        return 0
+
+    def _hidden(self, begin: int, end: int) -> Iterator[Finding]:
+        """Trapped instructions at which none begins."""
+        for match in _TRAPPED.finditer(self._code, begin, end):
+            at = match.start()
+            if self._marks[at] & BEGINS:
+                continue
+            site = site_at(self._bytes_at(at), self._base + at)
+            if site is not None and site.kind is SiteKind.TRAP:
+                yield Finding(site.address, site.text, Concern.HIDDEN)
+
+    def _bytes_at(self, at: int) -> bytes:
+        return self._code[at : min(at + LONGEST_INSTRUCTION, self._end)]
 
 
 def _concern(mnemonic: str, code: bytes) -> Concern | None:

@@ -67,6 +67,23 @@ struct translated_block {
     uint16_t bytes;
 };
 
+/*
+ * Whether a block may hold a site. No false negatives: every instruction is decoded, from the first
+ * one on, and the block must come out as its translator saw it: as many bytes, and instructions (0:
+ * not known).
+ */
+static bool may_hold_site(const uint8_t *code, uint64_t bytes, uint64_t instructions)
+{
+    struct cursor c = {code, code + bytes};
+    struct instruction ignored;
+    uint64_t count = 0;
+
+    for (; c.at < c.end; count++)
+        if (!skip_plain(&c, &ignored))
+            return true;
+    return instructions != 0 && instructions != count;
+}
+
 static void stop(void *uc, struct state *s, enum reason reason)
 {
     s->reason = reason;

@@ -1,6 +1,6 @@
 /*
- * Whether a block of 64-bit code is plainly free of the instructions that sites.py looks for. Only
- * lengths are decoded: what is not certain counts as suspicious, which costs time and nothing else.
+ * Instructions of 64-bit code that are plainly none of those that sites.py looks for. Only lengths are
+ * decoded: what is not certain counts as suspicious, which costs time and nothing else.
  * Encodings: Intel SDM volume 2, appendix A (opcode maps), chapter 2 (prefixes, ModRM, SIB).
  */
 #ifndef SOLO5_REPLAY_OPCODES_H
@@ -62,7 +62,17 @@ struct cursor {
 };
 
 struct prefixes {
-    bool operand_size, address_size, repeat, rex_w;
+    bool operand_size, address_size, lock, rex_w;
+    bool legacy;    /* any but REX */
+    uint8_t repeat; /* the prefix, f2 or f3 */
+};
+
+/* One instruction: the opcode has its escape bytes, but the prefixes, before it (0x0f38f0). */
+struct instruction {
+    struct prefixes prefixes;
+    uint32_t opcode;
+    const uint8_t *operands; /* what follows the opcode, */
+    uint8_t modrm;           /* and its first byte, 0 where there is none */
 };
 
 /* The prefixes and the first byte behind them; -1 at the end of the block. */
@@ -86,7 +96,7 @@ static int opcode_byte(struct cursor *c, struct prefixes *p)
             break;
         case 0xf2:
         case 0xf3:
-            p->repeat = true;
+            p->repeat = byte;
             break;
         case 0x26:
         case 0x2e:
@@ -94,12 +104,15 @@ static int opcode_byte(struct cursor *c, struct prefixes *p)
         case 0x3e:
         case 0x64:
         case 0x65:
+            break;
         case 0xf0:
+            p->lock = true;
             break;
         default:
             p->rex_w = rex & 8;
             return byte;
         }
+        p->legacy = true;
         if (rex != 0)
             return -1; /* decoders differ over a REX prefix before another prefix */
     }
@@ -183,9 +196,10 @@ static unsigned operand_bytes(char what, const struct cursor *c, const struct pr
     }
 }
 
-/* The letter for the opcode that begins with `byte`. */
-static char opcode_letter(uint8_t byte, struct cursor *c)
+/* The letter for the opcode that begins with `byte`; *opcode becomes all of it. */
+static char opcode_letter(uint8_t byte, struct cursor *c, uint32_t *opcode)
 {
+    *opcode = byte;
     if (byte == 0x8f) /* pop is /0; the others are XOP, which has the opcode to itself */
         return c->at < c->end && (*c->at & 0x38) == 0 ? 'm' : '?';
     if ((byte & 0xfe) == 0xc6) /* mov is /0; beyond are the transactions */
@@ -195,11 +209,13 @@ static char opcode_letter(uint8_t byte, struct cursor *c)
     if (c->at == c->end)
         return '?';
     const uint8_t second = *c->at++;
+    *opcode = *opcode << 8 | second;
     if (second != 0x38 && second != 0x3a)
         return two_byte_map[second];
     if (c->at == c->end)
         return '?';
     const uint8_t third = *c->at++;
+    *opcode = *opcode << 8 | third;
     if (second == 0x38)
         return third < 0x42 || (third >= 0xdb && third <= 0xdf) || third == 0xf0 || third == 0xf1
                    ? 'm'
@@ -208,37 +224,23 @@ static char opcode_letter(uint8_t byte, struct cursor *c)
 }
 
 /* Step over one instruction; false when it is not plainly harmless. */
-static bool skip_plain(struct cursor *c)
+static bool skip_plain(struct cursor *c, struct instruction *i)
 {
     const uint8_t *begin = c->at;
-    struct prefixes p = {false, false, false, false};
-    const int byte = opcode_byte(c, &p);
     bool plain = true;
 
+    i->prefixes = (struct prefixes){.legacy = false};
+    const int byte = opcode_byte(c, &i->prefixes);
     if (byte < 0)
         return false;
-    const char letter = opcode_letter((uint8_t)byte, c);
-    const unsigned bytes = operand_bytes(letter, c, &p, &plain);
+    const char letter = opcode_letter((uint8_t)byte, c, &i->opcode);
+    const unsigned bytes = operand_bytes(letter, c, &i->prefixes, &plain);
+    i->operands = c->at;
+    i->modrm = c->at < c->end ? *c->at : 0;
     if (!plain || bytes > (uint64_t)(c->end - c->at))
         return false;
     c->at += bytes;
     return c->at - begin <= LONGEST_INSTRUCTION;
-}
-
-/*
- * Whether a block may hold a site. No false negatives: every instruction is decoded, from the first
- * one on, and the block must come out as its translator saw it: as many bytes, and instructions (0:
- * not known).
- */
-static bool may_hold_site(const uint8_t *code, uint64_t bytes, uint64_t instructions)
-{
-    struct cursor c = {code, code + bytes};
-    uint64_t count = 0;
-
-    for (; c.at < c.end; count++)
-        if (!skip_plain(&c))
-            return true;
-    return instructions != 0 && instructions != count;
 }
 
 #endif
