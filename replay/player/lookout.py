@@ -69,6 +69,7 @@ class Lookout:
         self._stops_at_watches = stopping
         self._pausing = pausing
         self._written: Watch | None = None
+        self._judged: Position | None = None
         self._breaks = {each.address: each for each in wanted.breaks}
         self._watches = {each.point: each for each in wanted.watches}
         self._places = tuple(self._physical_places())
@@ -106,19 +107,29 @@ class Lookout:
         self.vague.clear()
 
     def judge(self, ending: Ending | None) -> None:
-        """Note the place where the engine has stopped, if it did, and if that counts."""
-        if not isinstance(ending, Paused):
-            return
+        """Note the place where the replay has stopped, if that counts. An engine does not stop at
+        a breakpoint where it begins, so a piece's end is looked at in any case."""
         here = self._replay.position
-        if isinstance(ending.exit, Breakpoint):
-            hit = self._breaks.get(ending.exit.rip)
-            if hit is not None and (hit.condition is None or hit.condition(self._view)):
-                self.found.append(Found(Why.BREAK, here, here, hit))
+        if not isinstance(ending, Paused) or isinstance(ending.exit, Breakpoint):
+            self.judge_break(here)
             return
         watch = self._accessed(ending.exit)
         if watch is not None and _holds(watch, self._view):
             before = Position(here.event, max(0, here.instructions - 1))
             self.found.append(Found(Why.WATCH, before, here, watch))
+
+    def judge_break(self, here: Position) -> None:
+        """Note the breakpoint at which the guest stands, if that counts; once at each place."""
+        if not self._stops_at_breaks or not self._breaks or here == self._judged:
+            return
+        self._judged = here
+        hit = self._breaks.get(self._view.registers()["rip"])
+        if hit is not None and (hit.condition is None or hit.condition(self._view)):
+            self.found.append(Found(Why.BREAK, here, here, hit))
+
+    def pass_over(self, here: Position) -> None:
+        """A breakpoint at ``here`` does not count."""
+        self._judged = here
 
     def _accessed(self, exit_: Watched) -> Watch | None:
         for watch in self._wanted.watches:

@@ -24,6 +24,7 @@ def search_forward(
     ``limit`` or when interrupted. ``told`` hears how the guest ended."""
     stopping = any(watch.condition for watch in wanted.watches)
     with Lookout(replay, wanted, stopping=stopping, pausing=True) as lookout:
+        lookout.pass_over(replay.position)
         while replay.position < limit and not replay.was_interrupted():
             ending = replay.forward(limit)
             lookout.judge(ending)
@@ -86,6 +87,7 @@ def _scan(
     """What is found from a checkpoint up to ``bound``."""
     replay.restore(piece)
     with Lookout(replay, wanted, stopping=stopping, pausing=False) as lookout:
+        lookout.judge_break(replay.position)
         while replay.position < bound and not replay.was_interrupted():
             lookout.judge(replay.forward(bound))
         return list(lookout.found), list(lookout.vague)
