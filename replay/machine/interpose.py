@@ -36,7 +36,7 @@ class Interposer:
     """Drives a machine through its crossings.
 
     ``events`` counts the crossings answered so far, ``instructions`` what ``advance`` has executed
-    since the last of them; ``pending`` is the call that waits for its answer while a source works,
+    since the last of them, and ``steps`` both of them together; ``pending`` is the call that waits for its answer while a source works,
     or after it failed. A ``lane`` is used between the events that the observers are due for, and
     only where all of them say which those are.
     """
@@ -51,6 +51,7 @@ class Interposer:
         self.machine = machine
         self.events = 0
         self.instructions = 0
+        self.steps = 0
         self.pending: Call | None = None
         self._source = source
         self._observers = tuple(observers)
@@ -110,6 +111,7 @@ class Interposer:
             exit_ = engine.run_instructions(budget)
             retired = engine.instructions_retired
             self.instructions += retired
+            self.steps += retired
             budget -= retired
             if stretched is not None:
                 stretched(begin, retired)
@@ -118,6 +120,7 @@ class Interposer:
             ending = self._pass(exit_)
             if ending is not None:
                 return ending
+            self.steps += 1
             if self.events == begin.event:  # the monitor has carried out an instruction
                 self.instructions += 1
                 budget -= 1
@@ -129,9 +132,10 @@ class Interposer:
         """Make ``advance`` return behind the crossing that an observer is just told of."""
         self._pausing = True
 
-    def jump(self, position: Position) -> None:
+    def jump(self, position: Position, steps: int = 0) -> None:
         """The machine has been put where it was at ``position``; so has the source."""
         self.events, self.instructions = position.event, position.instructions
+        self.steps = steps
         self.pending = None
 
     def _pass(self, exit_: Exit) -> Ending | None:

@@ -7,7 +7,7 @@ memory only the block of code that accessed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -79,7 +79,8 @@ class Lookout:
         noted_breaks = () if self._stops_at_breaks else tuple(self._breaks)
         noted_points = () if self._stops_at_watches else points
         engine.set_breakpoints(tuple(self._breaks) if self._stops_at_breaks else ())
-        engine.set_watchpoints(_pieces(points) if self._stops_at_watches else ())
+        pieces = [piece for point in points for piece in aligned_pieces(point)]
+        engine.set_watchpoints(pieces if self._stops_at_watches else ())
         engine.note(noted_breaks, noted_points)
         self._notes = bool(noted_breaks or noted_points)
         self._replay.on_stretch = self._stretched if self._notes else None
@@ -200,15 +201,14 @@ def _holds(watch: Watch, view: MachineView) -> bool:
     return watch.condition is None or watch.condition(view)
 
 
-def _pieces(points: Sequence[Watchpoint]) -> list[Watchpoint]:
+def aligned_pieces(point: Watchpoint) -> list[Watchpoint]:
     """The same bytes as naturally aligned points of 1, 2, 4 or 8 bytes."""
     pieces = []
-    for point in points:
-        at, end = point.address, point.address + point.size
-        while at < end:
-            size = _WORD
-            while at % size or at + size > end:
-                size //= 2
-            pieces.append(Watchpoint(at, size, point.access))
-            at += size
+    at, end = point.address, point.address + point.size
+    while at < end:
+        size = _WORD
+        while at % size or at + size > end:
+            size //= 2
+        pieces.append(Watchpoint(at, size, point.access))
+        at += size
     return pieces

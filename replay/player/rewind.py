@@ -144,7 +144,7 @@ class RewindableReplay:
         self.progress: Progress | None = None
         self._interrupted = False
         self._print_new = console
-        self._engine = _travelling_engine()
+        self._engine = travelling_engine()
         self.machine = boot_machine(recorded_plan(trace, changes or Changes()), self._engine)
         self._tap = _TappedMemory(self._engine)
         plan = self.machine.plan
@@ -154,7 +154,6 @@ class RewindableReplay:
         self._verifier = StateVerifier(self.machine, trace)
         self._door = Interposer(self.machine, self._source, (self._verifier, self))
         self._lengths: dict[int, int] = {}
-        self._steps_before_event = 0
         self._lost = False
         self._dirty: set[int] = set()
         self._added = 0
@@ -179,12 +178,17 @@ class RewindableReplay:
     @property
     def steps(self) -> int:
         """Instructions and crossings from the start to here."""
-        return self._steps_before_event + self._door.instructions
+        return self._door.steps
 
     @property
     def cost(self) -> int:
         """What it takes to replay from the start to here, about in instructions."""
         return self.steps + self._door.events * (CROSSING_COST - 1)
+
+    @property
+    def blocks(self) -> BlockJournal:
+        """What the recording has shown of block devices by now."""
+        return self._blocks
 
     @property
     def checkpoints(self) -> CheckpointStore:
@@ -209,7 +213,6 @@ class RewindableReplay:
         if len(self._lengths) >= _LENGTHS_MAX:
             self._lengths.clear()
         self._lengths[index] = self._door.instructions
-        self._steps_before_event += self._door.instructions + 1
         if self.on_event is not None:
             self.on_event(index, call, result)
 
@@ -266,10 +269,9 @@ class RewindableReplay:
         self._engine.restore_processor(checkpoint.processor)
         self._engine.dirty_pages()
         self._dirty.clear()
-        self._door.jump(checkpoint.position)
+        self._door.jump(checkpoint.position, checkpoint.steps)
         self._source.jump(checkpoint.position.event)
         self._blocks.go_to(checkpoint.blocks)
-        self._steps_before_event = checkpoint.steps - checkpoint.position.instructions
         self._base = checkpoint
         self._lost = False
 
@@ -377,7 +379,8 @@ def _runs(numbers: Iterable[int]) -> Sequence[tuple[int, int]]:
     return runs
 
 
-def _travelling_engine() -> TravellingEngine:
+def travelling_engine() -> TravellingEngine:
+    """A new engine for time travel; raises ``EngineUnavailable``."""
     engine = engine_factory(COUNTING_ENGINE)()
     needed = (CountsInstructions, Breaks, Watches, NotesHits, TracksDirtyPages, KeepsProcessor)
     missing = [each.__name__ for each in needed if not isinstance(engine, each)]

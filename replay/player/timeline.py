@@ -13,6 +13,7 @@ from monitors.ports import Registers
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
 from replay.machine.position import Position
+from replay.player.diversion import Diversion
 from replay.player.lookout import Found
 from replay.player.rewind import MachineView, Progress, RewindableReplay
 from replay.player.search import search_backward, search_forward
@@ -129,6 +130,10 @@ class Timeline:
             self.seek(here)
             return None
         return stop
+
+    def divert(self, console: ConsoleSink = len) -> Diversion:
+        """A throw-away clone that stands here; ``console`` takes what it prints."""
+        return Diversion(self._replay, console)
 
     def interrupt(self) -> None:
         """Make the journey under way end soon, as ``Why.INTERRUPTED``; from any thread."""
