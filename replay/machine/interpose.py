@@ -36,9 +36,9 @@ class Interposer:
     """Drives a machine through its crossings.
 
     ``events`` counts the crossings answered so far, ``instructions`` what ``advance`` has executed
-    since the last of them, and ``steps`` both of them together; ``pending`` is the call that waits for its answer while a source works,
-    or after it failed. A ``lane`` is used between the events that the observers are due for, and
-    only where all of them say which those are.
+    since the last of them, and ``steps`` both of them together; ``pending`` is the call that waits
+    for its answer while a source works, or after it failed. A ``lane`` is used between the events
+    that the observers are due for, and only where all of them say which those are.
     """
 
     def __init__(
@@ -118,14 +118,16 @@ class Interposer:
             if type(exit_) is TargetReached:
                 continue
             ending = self._pass(exit_)
+            crossed = self.events != begin.event
+            if crossed or ending is None:
+                self.steps += 1
             if ending is not None:
                 return ending
-            self.steps += 1
-            if self.events == begin.event:  # the monitor has carried out an instruction
+            if crossed:
+                budget -= crossing_costs
+            else:  # the monitor has carried out an instruction
                 self.instructions += 1
                 budget -= 1
-            else:
-                budget -= crossing_costs
         return Reached()
 
     def pause(self) -> None:
