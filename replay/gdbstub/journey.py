@@ -1,0 +1,188 @@
+"""A debugger's way through a recording: a timeline, and the diversion that it may be on.
+
+What fails on the way is ``Refused`` with the reason; the guest then stands somewhere, and every
+other way stays open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from monitors.errors import MonitorError
+from monitors.ports import Registers
+from replay.engines.errors import EngineError
+from replay.engines.ports import Access
+from replay.gdbstub.errors import Refused
+from replay.gdbstub.range_steps import step_through
+from replay.machine.position import Position
+from replay.player.errors import PlayerError
+from replay.player.stops import Direction, Stop, View, Wanted, Watch, Why
+from traces.errors import TraceError
+
+if TYPE_CHECKING:
+    from replay.player.diversion import Diversion
+    from replay.player.timeline import Timeline
+
+_FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
+
+
+class Journey:
+    """Where the guest stands, and how it gets elsewhere."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.stop = Stop(timeline.position, Why.START)
+        self._diversion: Diversion | None = None
+        self._calls = 0
+        self._calls_divert = False
+
+    @property
+    def diverted(self) -> bool:
+        """Whether what is seen is a diversion and not the recording."""
+        return self._diversion is not None
+
+    @property
+    def view(self) -> View:
+        """The guest as it is now."""
+        return self._diversion or self.timeline
+
+    def seek(self, position: Position) -> Stop:
+        """Go to a position of the recording."""
+        self.end_diversion()
+        return self._travel(lambda: self.timeline.seek(position))
+
+    def run(self, direction: Direction, wanted: Wanted) -> Stop:
+        """Go until something wanted is met or the recording ends. Back from a diversion is no
+        further than where it began."""
+        if self._diversion is not None:
+            return self._divert(direction, self._diversion.run, wanted)
+        return self._travel(lambda: self.timeline.run(direction, wanted))
+
+    def step(self, direction: Direction, wanted: Wanted) -> Stop:
+        """One instruction, in which watched memory may be accessed."""
+        if self._diversion is not None:
+            return self._divert(direction, lambda _: self._stepped_aside(), wanted)
+        return self._travel(lambda: self._step(direction, wanted))
+
+    def step_range(self, start: int, end: int, wanted: Wanted) -> Stop:
+        """One instruction, and more as long as the guest is in ``[start, end)``."""
+        return step_through(self, start, end, wanted)
+
+    def last_write(self, address: int, size: int) -> Stop | None:
+        """Go to before the last write to some memory; None, and stay, where there was none."""
+        self.end_diversion()
+        with self._failing():
+            found = self.timeline.last_write(address, size)
+        if found is not None:
+            self.stop = found
+        return found
+
+    def interrupt(self) -> None:
+        """Make what goes on end soon; from any thread."""
+        diversion = self._diversion
+        (self.timeline if diversion is None else diversion).interrupt()
+
+    # ---- diversions
+
+    def write(self, address: int, data: bytes) -> str:
+        """Change memory of a diversion; the message when it is a new one."""
+        diversion, message = self._on_diversion()
+        with self._failing():
+            if not diversion.write(address, data):
+                raise Refused(f"the guest has no memory at {address:#x} to {len(data)} bytes on")
+        return message
+
+    def set_registers(self, values: Registers) -> str:
+        """Change registers of a diversion; the message when it is a new one."""
+        diversion, message = self._on_diversion()
+        with self._failing():
+            for name, value in values.items():
+                diversion.set_register(name, value)
+        return message
+
+    def begin_call(self) -> None:
+        """See ``replay.gdbstub.target.CallsFunctions``."""
+        if not self._calls:
+            self._calls_divert = not self.diverted
+        self._calls += 1
+
+    def end_call(self) -> None:
+        """See ``replay.gdbstub.target.CallsFunctions``."""
+        self._calls = max(0, self._calls - 1)
+        if not self._calls and self._calls_divert:
+            self.end_diversion()
+
+    def end_diversion(self) -> None:
+        """See the recording again, where it was left."""
+        diversion, self._diversion = self._diversion, None
+        self._calls = 0
+        if diversion is not None:
+            diversion.close()
+            self.stop = Stop(self.timeline.position, Why.REACHED)
+
+    def _on_diversion(self) -> tuple[Diversion, str]:
+        if self._diversion is not None:
+            return self._diversion, ""
+        with self._failing():
+            self._diversion = self.timeline.divert()
+        if self._calls:
+            return self._diversion, ""  # a function is called, and that will be over soon
+        where = self.timeline.position
+        return self._diversion, (
+            f"a diversion begins at {where}: nothing of it reaches the recording; "
+            "going back, seeking or detaching ends it"
+        )
+
+    def _divert(self, direction: Direction, go: Callable[[Wanted], Stop], wanted: Wanted) -> Stop:
+        if direction is Direction.BACKWARD:
+            self.end_diversion()
+            return self.stop
+        with self._failing():
+            self.stop = go(wanted)
+        return self.stop
+
+    def _stepped_aside(self) -> Stop:
+        assert self._diversion is not None
+        return self._diversion.step(1)
+
+    # ---- the recording
+
+    def _travel(self, go: Callable[[], Stop]) -> Stop:
+        with self._failing():
+            self.stop = go()
+        return self.stop
+
+    def _step(self, direction: Direction, wanted: Wanted) -> Stop:
+        before = self.timeline.position
+        contents = [self._contents(watch) for watch in wanted.watches]
+        stop = self.timeline.step(1 if direction is Direction.FORWARD else -1)
+        if stop.why is not Why.REACHED or not wanted.watches:
+            return stop
+        for watch, content in zip(wanted.watches, contents, strict=True):
+            if watch.point.access is not Access.READ and self._contents(watch) != content:
+                return Stop(stop.position, Why.WATCH, watch)
+        return self._step_again(direction, wanted, before, stop)
+
+    def _step_again(
+        self, direction: Direction, wanted: Wanted, before: Position, stop: Stop
+    ) -> Stop:
+        """Reads show in nothing but a run that looks out for them."""
+        watches = [watch for watch in wanted.watches if watch.point.access is not Access.WRITE]
+        if not watches:
+            return stop
+        self.timeline.seek(before)
+        return self.timeline.run(direction, Wanted(watches=watches, until=stop.position))
+
+    def _contents(self, watch: Watch) -> bytes | None:
+        return self.timeline.read(watch.point.address, watch.point.size)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            if self._diversion is None:
+                self.stop = Stop(self.timeline.position, Why.REACHED)
+            raise Refused(str(error)) from error

@@ -1,0 +1,153 @@
+"""Packets as commands; what makes no sense is a ``BadPacket`` that says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from replay.gdbstub.protocol.commands import (
+    CloseFile,
+    Command,
+    Detach,
+    Go,
+    GoRange,
+    GoStep,
+    InsertPoint,
+    Kill,
+    ListActions,
+    Monitor,
+    OpenFile,
+    OtherFile,
+    PointKind,
+    Query,
+    ReadFile,
+    ReadMemory,
+    ReadObject,
+    ReadRegister,
+    ReadRegisters,
+    RemovePoint,
+    Run,
+    SelectThread,
+    StatFile,
+    StayAfterwards,
+    ThreadAlive,
+    Unknown,
+    WhyStopped,
+    WriteMemory,
+    WriteObject,
+    WriteRegister,
+    WriteRegisters,
+)
+from replay.gdbstub.protocol.errors import BadPacket
+from replay.gdbstub.protocol.parsing import parse
+
+SAMPLES: dict[bytes, Command] = {
+    b"?": WhyStopped(),
+    b"!": StayAfterwards(),
+    b"g": ReadRegisters(),
+    b"g;thread:1;": ReadRegisters(),
+    b"G0011": WriteRegisters(b"\0\x11"),
+    b"p10": ReadRegister(16),
+    b"p10;thread:1;": ReadRegister(16),
+    b"P10=0011223344556677": WriteRegister(16, bytes.fromhex("0011223344556677")),
+    b"P1=ff;thread:0001;": WriteRegister(1, b"\xff"),
+    b"m401000,10": ReadMemory(0x401000, 16),
+    b"x401000,10": ReadMemory(0x401000, 16, binary=True),
+    b"M10,2:abcd": WriteMemory(16, b"\xab\xcd"),
+    b"X10,3::\n,": WriteMemory(16, b":\n,"),
+    b"X0,0:": WriteMemory(0, b""),
+    b"Z0,401000,1": InsertPoint(PointKind.SOFTWARE, 0x401000, 1),
+    b"Z1,0,1;X2,2227X1,27": InsertPoint(PointKind.HARDWARE, 0, 1, (b"\x22\x27", b"\x27")),
+    b"Z2,8000,4": InsertPoint(PointKind.WRITE, 0x8000, 4),
+    b"z4,8000,4": RemovePoint(PointKind.ACCESS, 0x8000, 4),
+    b"z0,401000,1;X1,27": RemovePoint(PointKind.SOFTWARE, 0x401000, 1),
+    b"c": Go(),
+    b"C0b": Go(),
+    b"s": GoStep(),
+    b"S05": GoStep(),
+    b"bc": Go(backward=True),
+    b"bs": GoStep(backward=True),
+    b"vCont?": ListActions(),
+    b"vCont;c": Go(),
+    b"vCont;C0b:1": Go(),
+    b"vCont;s:1;c": GoStep(),
+    b"vCont;s:2;c:-1": Go(),
+    b"vCont;r401000,401010:1;c": GoRange(0x401000, 0x401010),
+    b"qSupported:swbreak+;hwbreak+": Query("qSupported", "swbreak+;hwbreak+"),
+    b"qC": Query("qC"),
+    b"qThreadExtraInfo,1": Query("qThreadExtraInfo", "1"),
+    b"QStartNoAckMode": Query("QStartNoAckMode"),
+    b"qXfer:features:read:target.xml:0,ffb": ReadObject("features", "target.xml", 0, 0xFFB),
+    b"qXfer:exec-file:read:1:10,20": ReadObject("exec-file", "1", 16, 32),
+    b"qXfer:siginfo:write::0:a:b": WriteObject("siginfo", "", 0, b"a:b"),
+    b"qXfer:siginfo:erase::0,1": Unknown(),
+    b"qRcmd,77686e": Monitor("whn"),
+    b"vFile:open:2f61,0,0": OpenFile("/a", 0),
+    b"vFile:pread:3,100,20": ReadFile(3, 256, 32),
+    b"vFile:fstat:3": StatFile(3),
+    b"vFile:close:3": CloseFile(3),
+    b"vFile:setfs:0": OtherFile("setfs"),
+    b"vRun;": Run(),
+    b"vRun;2f61;6331;32": Run(("c1", "2")),
+    b"R00": Run(answered=False),
+    b"Hg0": SelectThread(0),
+    b"Hc-1": SelectThread(-1),
+    b"T1": ThreadAlive(1),
+    b"D": Detach(),
+    b"D;1": Detach(),
+    b"k": Kill(answered=False),
+    b"vKill;1": Kill(answered=True),
+    b"vMustReplyEmpty": Unknown(),
+    b"": Unknown(),
+    b"jThreadsInfo": Unknown(),
+    b"bx": Unknown(),
+    b"\xff\x00": Unknown(),
+    b"??": Unknown(),
+}
+
+
+@pytest.mark.parametrize("data", SAMPLES, ids=repr)
+def test_packets_that_clients_send(data: bytes) -> None:
+    assert parse(data) == SAMPLES[data]
+
+
+BAD = {
+    b"m": "no ','",
+    b"mzz,1": "not a hexadecimal number",
+    b"m" + b"1" * 17 + b",1": "at most 64 bits",
+    b"m-1,1": "not a hexadecimal number",
+    b"m\xff,1": "no text",
+    b"M0,2:00": "1 bytes of data said to be 2",
+    b"M0,1:0": "no hexadecimal bytes",
+    b"X0,1": "no data",
+    b"X0,5:abc": "3 bytes of data said to be 5",
+    b"G0": "no hexadecimal bytes",
+    b"P1": "no '='",
+    b"Z9,0,1": "no kind",
+    b"Z0": "no ','",
+    b"Z0,0": "no ','",
+    b"Z0,0,1;X5,00": "1 bytes said to be 5",
+    b"Z0,0,1;X5": "too long",
+    b"Z0,0,1;Xffff,00": "too long",
+    b"Z0,0,1;cmds:0,X1,27": "unknown option",
+    b"vCont;t": "unknown action",
+    b"vCont;r1": "no ','",
+    b"vCont;c:2": "no action",
+    b"vCont;c:zz": "not a thread",
+    b"c401000": "at no other address",
+    b"S05;401000": "at no other address",
+    b"qRcmd,7": "no hexadecimal bytes",
+    b"qXfer:features:read:target.xml:0": "no ','",
+    b"vFile:open:2f61,0": "name, flags and mode",
+    b"vFile:pread:3": "descriptor, size and offset",
+    b"vFile:fstat:": "not a hexadecimal number",
+    b"vRun;" + b";61" * 99: "more than 64 arguments",
+    b"Hg": "not a thread",
+    b"T": "not a thread",
+}
+
+
+@pytest.mark.parametrize("data", BAD, ids=repr)
+def test_packets_that_make_no_sense(data: bytes) -> None:
+    with pytest.raises(BadPacket) as caught:
+        parse(data)
+    assert BAD[data] in str(caught.value)
