@@ -152,15 +152,15 @@ class Exits:
         return Hlt(site.address)
 
     def _read_msr(self, site: Site) -> Exit | None:
-        cpu, words = self._cpu, self._cpu.words
+        cpu = self._cpu
         if self._user_mode:
             raise Fault(Raised(_GP, 0))
-        is_time = words[RCX] & _U32 == _IA32_TSC
-        if not is_time:
-            value = self._emulation.read_msr()
-            words[RAX], words[RDX] = value & _U32, value >> 32
-        cpu.go_to(_behind(site))
-        return _TIME_TRAPS[TrapKind.RDTSC] if is_time else None
+        if cpu.words[RCX] & _U32 == _IA32_TSC:
+            cpu.go_to(_behind(site))
+            return _TIME_TRAPS[TrapKind.RDTSC]
+        value = self._emulation.read_msr()
+        cpu.update({"rax": value & _U32, "rdx": value >> 32, "rip": _behind(site)})
+        return None
 
     def _privileged(self, site: Site) -> None:
         """Pass over what only ring 0 may do; raises Fault."""

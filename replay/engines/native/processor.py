@@ -42,14 +42,15 @@ _EMPTY_TAGS = 0xFFFF
 class Processor:
     """One guest's registers, on top of a traced process.
 
-    ``words`` are the process's, by the indexes of ``ptrace``; ``changed`` says that they have to be
-    stored before it runs.
+    ``words`` are the process's, by the indexes of ``ptrace``. What has changed of them is stored
+    before it runs.
     """
 
     def __init__(self, tracee: Tracee) -> None:
         self._tracee = tracee
         self.words = tracee.registers
-        self.changed = False
+        self._changed = False
+        self._moved = False
         self.virtual: dict[str, int] = dict.fromkeys(_VIRTUAL, 0) | _HIDDEN
         self.flags = 0
         self._floating: dict[str, int] = {}
@@ -82,24 +83,36 @@ class Processor:
                 self.set(name, value)
             else:
                 words[index] = value
-        self.changed = True
+        self._changed = True
 
     def go_to(self, rip: int) -> None:
         """Change RIP."""
         self.words[RIP] = rip
-        self.changed = True
+        self._moved = True
 
     def store(self) -> None:
         """Give the process what has changed."""
-        if self.changed:
-            self.words[ORIG_RAX] = NO_SYSTEM_CALL
-            self._tracee.store()
-            self.changed = False
+        if self._changed:
+            self._store_words()
+        elif self._moved:
+            self._store_rip()
         if self._floating:
             if self._floating_changed:
                 self._tracee.set_floating(pack_fxsave(self._floating))
             self._floating = {}
             self._floating_changed = False
+
+    def _store_words(self) -> None:
+        self.words[ORIG_RAX] = NO_SYSTEM_CALL
+        self._tracee.store()
+        self._changed = self._moved = False
+
+    def _store_rip(self) -> None:
+        if self.words[ORIG_RAX] != NO_SYSTEM_CALL:
+            self._store_words()
+        else:
+            self._tracee.store_rip()
+            self._moved = False
 
     def fetch(self) -> int:
         """Take note of where the process has stopped; returns RIP."""
@@ -119,13 +132,13 @@ class Processor:
         """Change one register."""
         if name in _INDEX_OF:
             self.words[_INDEX_OF[name]] = value
-            self.changed = True
+            self._changed = True
         elif name in self.virtual:
             self.virtual[name] = value
         elif name == "rflags":
             self.flags = value & ~(_REAL_FLAGS | _ALWAYS_SET)
             self.words[_FLAGS] = value & _REAL_FLAGS | FLAG_IF | _ALWAYS_SET
-            self.changed = True
+            self._changed = True
         else:
             assert name in FLOATING, name
             self._floating_state()[name] = value

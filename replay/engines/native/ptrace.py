@@ -40,6 +40,7 @@ _PEEKUSER, _POKEUSER = 3, 6
 _EXIT_KILL, _TRACE_SECCOMP = 1 << 20, 1 << 7
 CONTINUE, SINGLE_STEP = 7, 9
 _DEBUG_REGISTERS = 848  # offsetof(struct user, u_debugreg)
+_RIP_AT = 8 * RIP  # offsetof(struct user, regs.rip)
 _WAIT_ALL = 0x40000000
 _STOPPED = 0x7F
 _ASKED_STATUS = (signal.SIGTRAP | 7 << 8) << 8 | _STOPPED  # PTRACE_EVENT_SECCOMP
@@ -68,6 +69,7 @@ class Tracee:
         self.registers = memoryview(self._words).cast("B").cast("Q")
         self._floating = (ctypes.c_ubyte * FLOATING_BYTES)()
         self._siginfo = (ctypes.c_ubyte * _SIGINFO_BYTES)()
+        self._rip = ctypes.c_uint64()
         # What a request takes is made once: ctypes converts it anew for every call else.
         self._words_at = ctypes.byref(self._words)
         self._floating_at = ctypes.byref(self._floating)
@@ -88,6 +90,12 @@ class Tracee:
         """Write ``registers`` back."""
         if self._ptrace(_SETREGS, self.pid, None, self._words_at):
             raise self._failure(_SETREGS)
+
+    def store_rip(self) -> None:
+        """Write back RIP alone, which takes half the time."""
+        self._rip.value = self.registers[RIP]
+        if self._ptrace(_POKEUSER, self.pid, _RIP_AT, self._rip):
+            raise self._failure(_POKEUSER)
 
     def floating(self) -> bytes:
         """The x87 and SSE state: an FXSAVE image."""

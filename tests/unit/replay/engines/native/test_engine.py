@@ -137,6 +137,27 @@ def test_faults(setup: str, culprit: str, vector: int, code: int | None) -> None
         assert frame.cs == CODE_SELECTOR
 
 
+TO_NO_ADDRESS = "mov rax, 0x800000000000; push rax; mov rbp, rsp"
+
+
+@pytest.mark.parametrize("stepped", [False, True], ids=["swept", "stepped"])
+@pytest.mark.parametrize("culprit", ["ret", "jmp rax"])
+def test_a_branch_to_no_address_is_not_taken(culprit: str, stepped: bool) -> None:
+    """Intel SDM volume 2: the target is checked before RIP and RSP change."""
+    with native(with_handlers(f"{TO_NO_ADDRESS}; {culprit}; hlt"), stepped=stepped) as g:
+        frame = g.frame(g.run())
+        assert (frame.vector, frame.error_code) == (13, 0)
+        assert (frame.rip, frame.rsp) == (offset_of(TO_NO_ADDRESS), g["rbp"])
+
+
+def test_a_call_to_no_address_leaves_no_return_address() -> None:
+    with UserGuest(f"{TO_NO_ADDRESS}; call [rsp]") as engine:
+        assert engine.run() == UserFault(CODE + len(assemble(TO_NO_ADDRESS)), 13)
+        stack = engine.registers()["rsp"]
+        assert stack == engine.registers()["rbp"]
+        assert engine.read(stack - 8, 8) == bytes(8)
+
+
 @pytest.mark.parametrize(("code", "length"), [("int3", 1), ("int 0x1f", 2), ("int1", 1)])
 def test_interrupts_on_purpose_come_back_behind(code: str, length: int) -> None:
     with native(with_handlers(f"{code}; hlt")) as g:

@@ -8,6 +8,7 @@ import pytest
 
 from replay.engines.native.child import Child
 from replay.engines.native.processor import Processor
+from replay.engines.native.ptrace import NO_SYSTEM_CALL, ORIG_RAX
 from tests.unit.replay.engines.guests import guest
 from tests.unit.replay.engines.native.machines import USER_REGISTERS, native
 
@@ -40,6 +41,22 @@ def test_values_survive_the_process(cpu: Processor) -> None:
     stored(cpu)
     assert {name: cpu.get(name) for name in wanted} == wanted
     assert {name: cpu.all()[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("system_call", [NO_SYSTEM_CALL, 228], ids=["elsewhere", "in a call"])
+def test_where_the_guest_goes_on_may_be_all_that_changes(cpu: Processor, system_call: int) -> None:
+    cpu.words[ORIG_RAX] = system_call
+    cpu.go_to(0x123456)
+    stored(cpu)
+    assert (cpu.get("rip"), cpu.words[ORIG_RAX]) == (0x123456, NO_SYSTEM_CALL)
+
+
+def test_some_registers_at_once(cpu: Processor) -> None:
+    wanted = {"rip": 0x1000, "rdi": 1 << 63, "rflags": 0x246, "cr2": 7, "xmm3": 9}
+    cpu.go_to(5)
+    cpu.update(wanted)
+    stored(cpu)
+    assert {name: cpu.get(name) for name in wanted} == wanted
 
 
 @pytest.mark.parametrize("flags", [0x2, 0x202, 0x247, 0x3202, 0x44CD7, 0x200202])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 
 from replay.engines.errors import EngineFailure
 from replay.engines.native.child import Child
-from replay.engines.native.ptrace import FLOATING_BYTES, INDEX, RAX, Tracee
+from replay.engines.native.ptrace import FLOATING_BYTES, INDEX, RAX, RIP, SINGLE_STEP, Tracee
 
 
 @pytest.fixture
@@ -25,6 +26,21 @@ def test_registers_are_stored_and_fetched(tracee: Tracee) -> None:
     tracee.store()
     words[RAX] = 0
     assert (tracee.fetch()[RAX], words[INDEX["r15"]]) == (1 << 63 | 5, 7)
+
+
+def test_only_the_next_instruction_is_another(tracee: Tracee) -> None:
+    words = tracee.fetch()
+    before = words[RAX]
+    words[RAX], words[RIP] = before + 1, 0x7FFF_1234_5678
+    tracee.store_rip()
+    tracee.fetch()
+    assert (words[RAX], words[RIP]) == (before, 0x7FFF_1234_5678)
+
+
+def test_a_run_ends_with_its_signal_and_its_registers(tracee: Tracee) -> None:
+    rip = tracee.fetch()[RIP]
+    assert tracee.run(SINGLE_STEP) == signal.SIGTRAP
+    assert tracee.registers[RIP] != rip
 
 
 def test_floating_point_state(tracee: Tracee) -> None:
