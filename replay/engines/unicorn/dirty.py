@@ -75,8 +75,10 @@ class DirtyPages:
         tables = self._tables_under(cr3) if cr3 == self._state.flat_cr3 else None
         if tables is None:
             return
-        protection = uc_const.UC_PROT_ALL
-        self._instance.uc.mem_map_ptr(SHADOW_GPA, tables.size, protection, tables.address)
+        with self._instance.without_page_tables():
+            self._instance.uc.mem_map_ptr(
+                SHADOW_GPA, tables.size, uc_const.UC_PROT_ALL, tables.address
+            )
         self._tables, self._memory.guest_cr3 = tables, cr3
         self._state.flat_cr3 = SHADOW_GPA
         self._forget_lookups()
@@ -89,7 +91,8 @@ class DirtyPages:
         self._tables.take()
         cr3 = self._memory.cr3()
         self._instance.set("cr3", cr3)
-        self._instance.uc.mem_unmap(SHADOW_GPA, self._tables.size)
+        with self._instance.without_page_tables():
+            self._instance.uc.mem_unmap(SHADOW_GPA, self._tables.size)
         self._tables = self._memory.guest_cr3 = None
         if self._state.flat_cr3 == SHADOW_GPA:
             self._state.flat_cr3 = cr3

@@ -6,7 +6,8 @@ import ctypes
 import mmap
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import unicorn
@@ -122,18 +123,26 @@ class Instance:
         return hook.value
 
     def unhook(self, hooks: Iterable[int]) -> None:
-        """Take hooks away again, and forget all translations, which may call them.
+        """Take hooks away again, and forget all translations, which may call them."""
+        with self.without_page_tables():
+            for hook in hooks:
+                uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
+        self.uc.ctl_flush_tb()
 
-        Unicorn looks up where each hook was used through the guest's page tables, and a lookup
-        leaves marks there and in CR2; so it is shown page tables that lie where no memory is.
+    @contextmanager
+    def without_page_tables(self) -> Iterator[None]:
+        """For calls in which Unicorn looks up addresses through the guest's page tables.
+
+        A lookup leaves marks there and in CR2; so it is shown page tables that lie where no memory
+        is.
         """
         cr2, cr3 = self.get("cr2"), self.get("cr3")
         self.set("cr3", _NO_PAGE_TABLES)
-        for hook in hooks:
-            uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
-        self.set("cr3", cr3)
-        self.set("cr2", cr2)
-        self.uc.ctl_flush_tb()
+        try:
+            yield
+        finally:
+            self.set("cr3", cr3)
+            self.set("cr2", cr2)
 
 
 def _check_room() -> None:

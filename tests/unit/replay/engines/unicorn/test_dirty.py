@@ -193,6 +193,16 @@ def test_a_call_that_overwrites_the_guests_tables() -> None:
         assert machine["cr3"] == PML4_GPA
 
 
+def test_neither_coming_nor_going_shows_in_registers_or_memory() -> None:
+    with guest("hlt", segments=OWN_TABLES, registers={"cr2": 0x1234}) as machine:
+        engine = engine_of(machine)
+        before = engine.registers(), memory_digest(machine.ram)
+        for are_ours in (True, False):
+            engine.dirty_pages() if are_ours else engine._dirty.leave()
+            assert is_shadowed(machine) == are_ours
+            assert (engine.registers(), memory_digest(machine.ram)) == before
+
+
 def test_registers_that_a_debugger_changes() -> None:
     with tracked("hlt", segments=OWN_TABLES) as (machine, engine):
         engine.set_registers({"rax": 5})
