@@ -20,7 +20,9 @@ CADENCE = 2_000_000
 """Cost between two checkpoints near the present place: instructions, and crossings dearer."""
 
 _NEAR = 100_000_000
-_FAR_CADENCE = 20_000_000
+FAR_CADENCE = 20_000_000
+"""The same far away from it."""
+
 _ROOM_AFTER_THINNING = 0.9
 _ZERO_PAGE = bytes(PAGE_BYTES)
 _ENTRY_BYTES = 120  # what Python needs to keep a page in a dictionary
@@ -77,7 +79,8 @@ class Checkpoint:
     """The state at ``position``: the processor, and ``pages`` changed since the checkpoint before.
 
     ``steps`` are the instructions and crossings from the start to here, and ``cost`` what they
-    take; ``blocks`` is the mark of the block journal.
+    take; ``processor`` is what the engine has kept, or all registers by name where the checkpoint
+    comes from elsewhere; ``blocks`` is the mark of the block journal.
     """
 
     position: Position
@@ -114,6 +117,11 @@ class CheckpointStore:
     def positions(self) -> Sequence[Position]:
         """Where they stand, ascending."""
         return tuple(self._keys)
+
+    @property
+    def last(self) -> Checkpoint:
+        """The one farthest from the start."""
+        return self._all[-1]
 
     def before(self, position: Position) -> Checkpoint:
         """The last one that is not behind ``position``."""
@@ -195,7 +203,7 @@ class CheckpointStore:
 
     def _spacing(self, here: int, checkpoint: Checkpoint) -> int:
         is_near = abs(here - checkpoint.cost) <= _NEAR
-        return (CADENCE // 4 if is_near else _FAR_CADENCE) * self._spread
+        return (CADENCE // 4 if is_near else FAR_CADENCE) * self._spread
 
     def _index(self, checkpoint: Checkpoint) -> int:
         return bisect_right(self._keys, checkpoint.position) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 
 
 class ConsoleLog:
@@ -27,3 +28,12 @@ class ConsoleLog:
         """Everything printed by the events before ``event``."""
         count = bisect_left(self._events, event)
         return bytes(self._text[: self._ends[count - 1]]) if count else b""
+
+    def entries(self, event: int) -> Iterator[tuple[int, bytes]]:
+        """What each event before ``event`` printed."""
+        start = 0
+        for printing, end in zip(self._events, self._ends, strict=True):
+            if printing >= event:
+                return
+            yield printing, bytes(self._text[start:end])
+            start = end

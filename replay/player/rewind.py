@@ -7,11 +7,12 @@ the timeline's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from monitors.calls import Call, Result
 from monitors.errors import BadAnswer
+from monitors.manifest import AttachedBlock
 from monitors.ports import Registers
 from replay.engines.errors import EngineUnavailable
 from replay.engines.paging import PageFault, translate
@@ -31,7 +32,14 @@ from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine, boot_machine
 from replay.machine.position import Position
 from replay.player.block_journal import BlockJournal
-from replay.player.checkpoint import CADENCE, Checkpoint, CheckpointStore, PageSet
+from replay.player.checkpoint import (
+    CADENCE,
+    FAR_CADENCE,
+    Checkpoint,
+    CheckpointStore,
+    PageSet,
+)
+from replay.player.checkpoint_file import Kept, KeptCheckpoint
 from replay.player.console_log import ConsoleLog
 from replay.player.errors import BadPosition
 from replay.player.session import Changes, recorded_plan
@@ -47,6 +55,8 @@ _LENGTHS_MAX = 1 << 16
 _ZERO_PAGE = bytes(PAGE_BYTES)
 _U64_MAX = (1 << 64) - 1
 _ADDED_BETWEEN_THINNINGS = 16
+_KEPT_MAX = 32
+_KEPT_BYTES_MAX = 256 << 20
 
 Progress = Callable[[Position], object]
 """Told now and then how far a long journey has come."""
@@ -266,7 +276,7 @@ class RewindableReplay:
         """Go back, or ahead, to a checkpoint of the store."""
         pages = self._dirty_now() | self._store.changed_between(self._base, checkpoint)
         self._put(self._store.contents(checkpoint, pages))
-        self._engine.restore_processor(checkpoint.processor)
+        self._load_processor(checkpoint)
         self._engine.dirty_pages()
         self._dirty.clear()
         self._door.jump(checkpoint.position, checkpoint.steps)
@@ -321,6 +331,60 @@ class RewindableReplay:
     def _report(self) -> None:
         if self.progress is not None:
             self.progress(self.position)
+
+    # ---- checkpoints from one session to the next
+
+    def adopt(self, kept: Kept) -> bool:
+        """Add the checkpoints of an earlier session, all or none: a file may say anything."""
+        names = self._engine.registers().keys()
+        pages = self.machine.ram.size // PAGE_BYTES
+        for each in kept.checkpoints:
+            fits = all(0 <= number < pages for number in each.pages)
+            if each.registers.keys() != names or not fits or each.position > self.end:
+                return False
+        for each in kept.checkpoints:
+            if self._store.at(each.position) is None:
+                cost = each.steps + each.position.event * (CROSSING_COST - 1)
+                pages_then = PageSet(dict(each.pages))
+                self._store.add(
+                    Checkpoint(each.position, each.steps, cost, each.registers, 0, pages_then)
+                )
+        for event, data in kept.console:
+            self.console.note(event, data)
+        return True
+
+    def keep(self) -> Kept:
+        """A selection of all checkpoints for the next session; nothing runs after that.
+
+        Of a guest with block devices nothing is kept: what they held would belong to it.
+        """
+        if any(isinstance(each, AttachedBlock) for each in self.machine.plan.attachments):
+            return Kept((), ())
+        chosen = list(self._chosen())
+        last = chosen[-1].position.event if chosen else 0
+        return Kept(chosen, list(self.console.entries(last)))
+
+    def _chosen(self) -> Iterator[KeptCheckpoint]:
+        everything = list(self._store)
+        spacing = max(FAR_CADENCE, everything[-1].cost // _KEPT_MAX)
+        room, last_cost, changed = _KEPT_BYTES_MAX, 0, dict[int, bytes]()
+        for each in everything[1:]:
+            changed.update(each.pages.contents())
+            if each.cost - last_cost < spacing and each is not everything[-1]:
+                continue
+            room -= len(changed) * PAGE_BYTES
+            if room < 0:
+                return
+            self._load_processor(each)
+            yield KeptCheckpoint(each.position, each.steps, self._engine.registers(), changed)
+            last_cost, changed = each.cost, {}
+
+    def _load_processor(self, checkpoint: Checkpoint) -> None:
+        if isinstance(checkpoint.processor, Mapping):
+            self._engine.set_registers(checkpoint.processor)
+            checkpoint.processor = self._engine.save_processor()
+        else:
+            self._engine.restore_processor(checkpoint.processor)
 
     # ---- checkpoints
 

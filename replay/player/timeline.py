@@ -8,11 +8,15 @@ Going backward, the pieces are replayed from the last one to the first, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from monitors.ports import Registers
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
 from replay.machine.position import Position
+from replay.player.checkpoint import FAR_CADENCE
+from replay.player.checkpoint_file import identity_of, read_kept, write_kept
 from replay.player.diversion import Diversion
 from replay.player.lookout import Found
 from replay.player.rewind import MachineView, Progress, RewindableReplay
@@ -41,9 +45,11 @@ class Timeline:
         changes: Changes | None = None,
         console: ConsoleSink = len,
         progress: Progress | None = None,
+        kept: Path | None = None,
     ) -> None:
         """Boots the guest, which then stands at the start. ``console`` is told what it prints, once
-        and when that is replayed for the first time.
+        and when that is replayed for the first time. ``kept`` is a file for checkpoints that
+        outlive the session: what is in it is used, and at the end it is written.
 
         Raises ``GuestNeeded``, ``GuestRefused``, ``EngineUnavailable`` or ``DamagedTrace``.
         """
@@ -54,6 +60,9 @@ class Timeline:
         self._replay.progress = progress
         self._view = MachineView(self._replay.machine)
         self._ending: Halted | Misused | None = None
+        self._kept = None if kept is None else _KeptFile(kept, trace)
+        if self._kept is not None:
+            self._kept.read_into(self._replay)
 
     @property
     def position(self) -> Position:
@@ -141,6 +150,8 @@ class Timeline:
 
     def close(self) -> None:
         """Give the machine and all checkpoints back."""
+        if self._kept is not None:
+            self._kept.write_from(self._replay)
         self._replay.close()
 
     # ---- journeys
@@ -189,3 +200,26 @@ class Timeline:
         if found is not None:
             return self._arrived(found.why, found)
         return self._arrived(Why.START if floor == self.start else Why.REACHED)
+
+
+class _KeptFile:
+    """The checkpoints of all sessions with one trace; a file that cannot be had is done without."""
+
+    def __init__(self, path: Path, trace: Trace) -> None:
+        self._path = path
+        self._identity = identity_of(Path(trace.path))
+        self._had_cost = 0
+
+    def read_into(self, replay: RewindableReplay) -> None:
+        kept = read_kept(self._path, self._identity)
+        if kept is not None and replay.adopt(kept):
+            self._had_cost = replay.checkpoints.last.cost
+
+    def write_from(self, replay: RewindableReplay) -> None:
+        """Worth it only where this session has come a good deal further."""
+        if replay.checkpoints.last.cost < self._had_cost + FAR_CADENCE:
+            return
+        kept = replay.keep()
+        if kept.checkpoints:
+            with suppress(OSError):
+                write_kept(self._path, self._identity, kept)

@@ -29,6 +29,8 @@ class StateVerifier:
     def crossed(self, index: int, _call: Call, _result: Result) -> None:
         """See ``replay.machine.ports.Observer``; raises ``StateDivergence``."""
         recorded = self._next
+        while recorded is not None and recorded.event < index:  # a replay may begin behind it
+            recorded = self._next = next(self._digests, None)
         if recorded is None or index != recorded.event:
             return
         actual = machine_digest(self._machine)
