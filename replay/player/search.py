@@ -12,7 +12,7 @@ from replay.machine.position import Position
 from replay.player.checkpoint import Checkpoint
 from replay.player.lookout import Found, Lookout, Vague
 from replay.player.rewind import MachineView, RewindableReplay
-from replay.player.stops import Wanted
+from replay.player.stops import Condition, Wanted
 
 EndingSink = Callable[[Ending | None], object]
 
@@ -62,6 +62,31 @@ def search_backward(replay: RewindableReplay, wanted: Wanted, floor: Position) -
     else:
         replay.seek(floor)
     return None
+
+
+def search_first_time(replay: RewindableReplay, condition: Condition) -> bool:
+    """Go to the first place where ``condition`` holds, for one that stays true once it is; false,
+    and at the end, where it never does. It is asked at some 40 places, found by halving."""
+    replay.seek(replay.end)
+    view = MachineView(replay.machine)
+    if replay.was_interrupted() or not condition(view):
+        return False
+    true_at, false_at = replay.steps, -1
+    while true_at - false_at > 1 and not replay.was_interrupted():
+        replay.seek_steps(_probe(replay, false_at, true_at))
+        if condition(view):
+            true_at = replay.steps
+        else:
+            false_at = replay.steps
+        _report(replay)
+    replay.seek_steps(true_at)
+    return not replay.was_interrupted()
+
+
+def _probe(replay: RewindableReplay, false_at: int, true_at: int) -> int:
+    """A place between, where a checkpoint stands if there is one."""
+    inside = [each.steps for each in replay.checkpoints if false_at < each.steps < true_at]
+    return inside[len(inside) // 2] if inside else (false_at + true_at) // 2
 
 
 def _last_in_piece(

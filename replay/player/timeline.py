@@ -20,10 +20,10 @@ from replay.player.checkpoint_file import identity_of, read_kept, write_kept
 from replay.player.diversion import Diversion
 from replay.player.lookout import Found
 from replay.player.rewind import MachineView, Progress, RewindableReplay
-from replay.player.search import search_backward, search_forward
+from replay.player.search import search_backward, search_first_time, search_forward
 from replay.player.session import Changes
 from replay.player.source import ConsoleSink
-from replay.player.stops import Direction, Stop, Wanted, Watch, Why
+from replay.player.stops import Condition, Direction, Stop, Wanted, Watch, Why
 from traces.reader import Trace
 
 CHECKPOINT_MEMORY = 512 << 20
@@ -139,6 +139,14 @@ class Timeline:
             self.seek(here)
             return None
         return stop
+
+    def first_time(self, condition: Condition) -> Stop:
+        """Go to the first place where ``condition`` holds, for one that stays true once it is (a
+        counter that has passed a value); ``Why.END`` where it never does."""
+        self._begin()
+        if search_first_time(self._replay, condition):
+            return self._arrived(Why.REACHED)
+        return self._arrived(Why.END)
 
     def divert(self, console: ConsoleSink = len) -> Diversion:
         """A throw-away clone that stands here; ``console`` takes what it prints."""

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replay.engines.ram import PAGE_BYTES
+from replay.machine.position import Position
+from replay.player.checkpoint_file import (
+    Kept,
+    KeptCheckpoint,
+    identity_of,
+    read_kept,
+    write_kept,
+)
+
+KEPT = Kept(
+    (
+        KeptCheckpoint(Position(3, 7), 1000, {"rip": 1, "xmm0": 1 << 127}, {5: b"p" * PAGE_BYTES}),
+        KeptCheckpoint(Position(9), 5000, {"rip": 2, "xmm0": 0}, {5: b"", 6: b"q" * PAGE_BYTES}),
+    ),
+    ((2, b"hello "), (8, b"world\n")),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "app.mp.checkpoints"
+    write_kept(path, "mine", KEPT)
+    return path
+
+
+def test_everything_comes_back(path: Path) -> None:
+    kept = read_kept(path, "mine")
+    assert kept is not None
+    assert [*kept.checkpoints] == [*KEPT.checkpoints]
+    assert [*kept.console] == [*KEPT.console]
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_another_traces_file_is_none(path: Path) -> None:
+    assert read_kept(path, "another") is None
+    assert read_kept(path.with_name("missing"), "mine") is None
+
+
+def test_damage_anywhere_is_noticed_or_does_no_harm(path: Path) -> None:
+    data = path.read_bytes()
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes((data[at] ^ 0x41,)) + data[at + 1 :])
+        kept = read_kept(path, "mine")  # never raises
+        if kept is not None:
+            assert len(kept.checkpoints) == 2
+    for length in range(0, len(data), 7):
+        path.write_bytes(data[:length])
+        assert read_kept(path, "mine") is None
+
+
+def test_a_trace_is_told_from_others(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"a" * 100)
+    other.write_bytes(b"a" * 99 + b"b")
+    assert identity_of(one) != identity_of(other)
+    other.write_bytes(b"a" * 100)
+    assert identity_of(one) == identity_of(other)
