@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from bench.figures import Answer
+from bench.figures import COLUMNS, Answer
 from bench.machine import description
 
-QUESTIONS = ("startup", "compute", "clocks", "console", "translation", "native", "kvm")
+QUESTIONS = ("startup", "compute", "clocks", "console", "translation", "native", "http", "kvm")
 _RESULTS = Path(__file__).with_name("results.md")
 _INTRODUCTION = """\
 # Results
@@ -58,8 +58,8 @@ def _report(command: str, machine: Sequence[str], answers: Sequence[Answer]) -> 
 def _section(answer: Answer) -> str:
     rows = "\n".join(f"| {' | '.join(figure.row())} |" for figure in answer.figures)
     note = f"\n{answer.note}\n" if answer.note else ""
-    table = f"| what | value | goal | |\n|---|---:|---:|---|\n{rows}"
-    return f"## {answer.question}\n\n{table}\n{note}"
+    table = f"| {' | '.join(COLUMNS)} |\n|---|---:|---:|---|---|\n{rows}\n"
+    return f"## {answer.question}\n\n{table if rows else ''}{note}"
 
 
 def _parser() -> argparse.ArgumentParser:

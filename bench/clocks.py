@@ -1,4 +1,4 @@
-"""What does a clock call cost, in time when recording and in bytes of the trace?"""
+"""What does a clock call cost on Unicorn, in time when recording and in bytes of the trace?"""
 
 from __future__ import annotations
 

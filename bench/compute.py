@@ -1,4 +1,4 @@
-"""What do recording and replaying cost a guest that computes?"""
+"""What do recording and replaying cost a guest that computes, on Unicorn?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a megabyte of console output cost?"""
+"""What does a megabyte of console output cost, on Unicorn?"""
 
 from __future__ import annotations
 

@@ -6,26 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+COLUMNS = ("what", "goal", "measured", "met", "how")
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number. ``goal`` is the most that it may be; ``None``: it is only told."""
+    """One number. ``goal`` is the most that it may be, or with ``is_least`` the least; ``None``: it
+    is only told."""
 
     name: str
     value: float
     unit: str = ""
     goal: float | None = None
     how: str = ""
+    is_least: bool = False
 
     @property
     def missed(self) -> bool:
         """Whether there is a goal and the value is beyond it."""
-        return self.goal is not None and self.value > self.goal
+        if self.goal is None:
+            return False
+        return self.value < self.goal if self.is_least else self.value > self.goal
 
-    def row(self) -> tuple[str, str, str, str]:
-        """Name, value, goal and remark, as a table shows them."""
-        goal = "" if self.goal is None else f"<= {self.goal:g}" + (" MISSED" if self.missed else "")
-        return self.name, f"{amount(self.value)} {self.unit}".strip(), goal, self.how
+    def row(self) -> tuple[str, str, str, str, str]:
+        """The columns of ``COLUMNS``, as a table shows them."""
+        goal = met = ""
+        if self.goal is not None:
+            goal = f"{'>=' if self.is_least else '<='} {self.goal:g} {self.unit}".strip()
+            met = "MISSED" if self.missed else "yes"
+        return self.name, goal, f"{amount(self.value)} {self.unit}".strip(), met, self.how
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What do recording and replaying cost a guest that runs as a process of its own?"""
+"""What do recording and replaying cost on the native engine?"""
 
 from __future__ import annotations
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import Figure, Samples, amount
+from bench.figures import COLUMNS, Figure, Samples, amount
 
 
 @pytest.mark.parametrize(
-    ("value", "goal", "missed"), [(1.1, 1.1, False), (1.11, 1.1, True), (9.0, None, False)]
+    ("value", "goal", "is_least", "met"),
+    [
+        (1.1, 1.1, False, "yes"),
+        (1.11, 1.1, False, "MISSED"),
+        (9.0, None, False, ""),
+        (0.95, 0.95, True, "yes"),
+        (0.94, 0.95, True, "MISSED"),
+        (0.0, None, True, ""),
+    ],
 )
-def test_a_goal_is_missed_only_beyond_it(value: float, goal: float | None, missed: bool) -> None:
-    figure = Figure("recording / un-recorded", value, "x", goal)
-    assert figure.missed is missed
-    assert ("MISSED" in figure.row()[2]) is missed
+def test_a_goal_is_missed_only_beyond_it(
+    value: float, goal: float | None, is_least: bool, met: str
+) -> None:
+    figure = Figure("recording / un-recorded", value, "x", goal, is_least=is_least)
+    assert figure.missed is (met == "MISSED")
+    assert dict(zip(COLUMNS, figure.row(), strict=True))["met"] == met
 
 
-def test_a_row_holds_name_value_goal_and_remark() -> None:
+def test_a_row_holds_name_goal_value_and_remark() -> None:
     row = Figure("added", 1.25, "us", 3.0, "wall clock").row()
-    assert row == ("added", "1.250 us", "<= 3", "wall clock")
+    assert row == ("added", "<= 3 us", "1.250 us", "yes", "wall clock")
+    row = Figure("throughput", 0.5, "x", 0.95, is_least=True).row()
+    assert row == ("throughput", ">= 0.95 x", "0.500 x", "MISSED", "")
+    assert Figure("baseline", 2.0).row() == ("baseline", "", "2.000", "", "")
 
 
 def test_samples_are_told_by_their_median_and_extremes() -> None:

@@ -32,7 +32,7 @@ def test_a_full_run_writes_the_results_and_fails_over_a_missed_goal(
     assert program.main([]) == 1
     text = results.read_text()
     assert text.count("## How much?") == len(program.QUESTIONS)
-    assert "| ratio | 2.000 x | <= 0.5 MISSED |" in text
+    assert "| ratio | <= 0.5 x | 2.000 x | MISSED |" in text
     assert "processor: " in text
     assert "a note" in text
     assert "MISSED: ratio" in capsys.readouterr().out
