@@ -30,10 +30,11 @@ class Writer:
 
 def main() -> int:
     """The suite's exit status."""
-    suite = ROOT / "tests" / "conformance" / "test_programs.py"
+    folder = ROOT / "tests" / "conformance"
+    suite = [str(folder / f"test_{name}.py") for name in ("programs", "elsewhere", "kvm_alone")]
     shared = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup"]
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *shared]
-    return int(pytest.main([*options, str(suite)], plugins=[Writer()]))
+    return int(pytest.main([*options, *suite], plugins=[Writer()]))
 
 
 if __name__ == "__main__":

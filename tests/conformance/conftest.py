@@ -10,7 +10,7 @@ import pytest
 from replay.testing.cases import GuestShelf
 from replay.testing.replayer import ReplayerProcess
 from tests.conformance.matrix import MATRIX_RESULTS, MatrixResults
-from tests.conformance.platforms import PLATFORMS, Platform, Trial, all_trials
+from tests.conformance.platforms import PLATFORMS, Platform, Trial, all_trials, exchanges_of
 from tests.conformance.studio import Studio
 
 
@@ -21,8 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`trial` is every case on every platform, `platform` every platform."""
-    if "trial" in metafunc.fixturenames and not _is_parametrized(metafunc, "trial"):
+    """`trial` is every case on every platform, `platform` every platform; `trial` and `onto` are
+    every recording and every other engine to replay it on."""
+    if "onto" in metafunc.fixturenames and not _is_parametrized(metafunc, "trial"):
+        exchanges = exchanges_of(all_trials())
+        pairs = [(exchange.trial, exchange.onto) for exchange in exchanges]
+        metafunc.parametrize(("trial", "onto"), pairs, ids=map(str, exchanges))
+    elif "trial" in metafunc.fixturenames and not _is_parametrized(metafunc, "trial"):
         metafunc.parametrize("trial", all_trials(), ids=str)
     if "platform" in metafunc.fixturenames and not _is_parametrized(metafunc, "platform"):
         metafunc.parametrize("platform", PLATFORMS, ids=str)
@@ -30,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _is_parametrized(metafunc: pytest.Metafunc, name: str) -> bool:
     marks = metafunc.definition.iter_markers("parametrize")
-    return any(name == mark.args[0] for mark in marks)
+    return any(name == mark.args[0] or name in tuple(mark.args[0]) for mark in marks)
 
 
 @pytest.hookimpl(tryfirst=True)

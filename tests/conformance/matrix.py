@@ -10,6 +10,8 @@ import pytest
 
 from replay.testing.digests import EVERY_CROSSING_BELOW, STRIDE
 from replay.toolchain.programs import Program, all_programs, find_program
+from tests.conformance import exchanges
+from tests.conformance.exchanges import GUESTS_OF
 from tests.conformance.platforms import PLATFORMS, Platform, Trial
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "support-matrix.md"
@@ -32,18 +34,21 @@ CROSSINGS = "crossings"
 digested."""
 
 _OUTCOME = "outcome"
+_EXCHANGE = "exchange"
 _YES = "yes"
 
 
 class MatrixResults:
-    """A pytest plugin that notes what came of each test of ``PROPERTIES``.
+    """A pytest plugin that notes what came of each test of ``PROPERTIES`` and of exchanges.
 
     ``outcomes``: by platform and run, the test's name and why it did not pass (empty: it did).
+    ``exchanges``: of each, why it did not pass.
     ``crossings``: of each target's run, and how many of them were digested.
     """
 
     def __init__(self) -> None:
         self.outcomes: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self.exchanges: dict[exchanges.Key, str] = {}
         self.crossings: dict[tuple[str, str], tuple[int, int]] = {}
 
     @pytest.hookimpl(wrapper=True)
@@ -51,16 +56,8 @@ class MatrixResults:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Iterator[None]:
         report: pytest.TestReport = yield
-        trial = getattr(item, "callspec", None) and item.callspec.params.get("trial")
-        test = getattr(item, "originalname", "")
-        if (
-            isinstance(trial, Trial)
-            and test in PROPERTIES
-            and (report.when == "call" or not report.passed)
-        ):
-            why = "" if report.passed else _why(report, test)
-            outcome = (trial.platform.name, trial.run_name, test, why)
-            report.user_properties.append((_OUTCOME, outcome))
+        if isinstance(item, pytest.Function) and (report.when == "call" or not report.passed):
+            report.user_properties += _properties(item, report)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -69,6 +66,10 @@ class MatrixResults:
             if name == _OUTCOME:
                 platform, run, test, why = value
                 self.outcomes[platform, run][test] = why
+            elif name == _EXCHANGE:
+                *key, why = value
+                guests, before, onto, run = key
+                self.exchanges[guests, before, onto, run] = why
             elif name == CROSSINGS:
                 target, run, crossings, digested = value
                 self.crossings[target, run] = crossings, digested
@@ -85,8 +86,9 @@ class MatrixResults:
                 )
 
     def is_complete(self) -> bool:
-        """Whether every trial has been through every test."""
-        return all(self.has_all_of(program.name) for program in all_programs())
+        """Whether every trial has been through every test, and every exchange was tried."""
+        tried = all(key in self.exchanges for key in exchanges.expected_keys())
+        return tried and all(self.has_all_of(program.name) for program in all_programs())
 
     def has_all_of(self, program_name: str) -> bool:
         """Whether all trials of a program have been through every test."""
@@ -114,6 +116,20 @@ class MatrixResults:
         return "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
 
 
+def _properties(item: pytest.Function, report: pytest.TestReport) -> list[tuple[str, object]]:
+    """What a report is to carry, for a page that is made from it."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    trial, onto, test = params.get("trial"), params.get("onto"), item.originalname
+    if not isinstance(trial, Trial):
+        return []
+    why = "" if report.passed else _why(report, test)
+    if test in PROPERTIES:
+        return [(_OUTCOME, (trial.platform.name, trial.run_name, test, why))]
+    if test in GUESTS_OF and isinstance(onto, Platform):
+        return [(_EXCHANGE, (*exchanges.key_of(GUESTS_OF[test], trial, onto), why))]
+    return []
+
+
 MATRIX_RESULTS = pytest.StashKey[MatrixResults]()
 
 
@@ -135,14 +151,22 @@ def render(results: MatrixResults) -> str:
         below=EVERY_CROSSING_BELOW,
         stride=STRIDE,
         table=table,
+        exchanges=exchanges.render(results.exchanges),
+        integers=exchanges.INTEGERS,
         platforms="\n".join(f"- **{p.name}**: {_described(p)}" for p in PLATFORMS),
     )
 
 
 def rows_of(page: str) -> dict[str, str]:
-    """The table's rows by program; the header's is called ``program``."""
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    """The first table's rows by program; the header's is called ``program``."""
+    lines = page[page.index("| program") :].split("\n\n", maxsplit=1)[0].splitlines()
     return {line.split(" | ")[0].strip("| `"): line for line in lines}
+
+
+def cells_of(row: str) -> dict[str, str]:
+    """The fields of a row of the first table that tell of platforms, by the platform's name."""
+    fields = row.strip("| ").split(" | ")[-len(PLATFORMS) :]
+    return {platform.name: text for platform, text in zip(PLATFORMS, fields, strict=True)}
 
 
 def _row(results: MatrixResults, program: Program) -> list[str]:
@@ -182,7 +206,20 @@ Which guest programs run, record and replay on which monitor and engine. This pa
 Digests of all registers and all memory are compared after each of the first {below} crossings of a
 run, and after every {stride}st beyond them.
 
-The platforms:
+## Recorded on one engine, replayed on another
+
+{exchanges}
+
+“yes” means that the replay came to the recording's end with its console output, and that after each
+crossing that has digests they were equal. That a recording replays on its own engine, in another
+process, is in the first table.
+
+Where the kernel emulates KVM's guests it knows no SSE: such guests go on in Unicorn from their
+first such instruction on, recorded or replayed, with a note of it in the trace. Guests
+{integers} stay on KVM from beginning to end, which the tests insist on; of
+these it is the first case of each program.
+
+## Platforms
 
 {platforms}
 """

@@ -154,6 +154,33 @@ def _trials(programs: Sequence[Program]) -> list[Trial]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A trial whose recording is replayed on ``onto``: the same target, another engine."""
+
+    trial: Trial
+    onto: Platform
+
+    def __str__(self) -> str:
+        return f"{self.trial}:{self.onto.engine}"
+
+
+def engines_for(target: str) -> list[Platform]:
+    """One platform for each engine that runs guests of a target; no variants of engines."""
+    return [each for each in PLATFORMS if each.target == target and not each.environment]
+
+
+def exchanges_of(trials: Sequence[Trial]) -> list[Exchange]:
+    """Each trial that is not of a variant, with every other engine that runs its program."""
+    return [
+        Exchange(trial, onto)
+        for trial in trials
+        if not trial.platform.environment
+        for onto in engines_for(trial.platform.target)
+        if onto != trial.platform and not onto.why_left_out(trial.program.name)
+    ]
+
+
 def reference_of(platform: Platform) -> Platform:
     """The platform that this one is compared with."""
     return next(other for other in PLATFORMS if other.target == platform.target)
