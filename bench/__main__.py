@@ -13,7 +13,17 @@ from pathlib import Path
 from bench.figures import COLUMNS, Answer
 from bench.machine import description
 
-QUESTIONS = ("startup", "compute", "clocks", "console", "translation", "native", "http", "kvm")
+QUESTIONS = (
+    "startup",
+    "compute",
+    "clocks",
+    "console",
+    "translation",
+    "native",
+    "http",
+    "kvm",
+    "timetravel",
+)
 _RESULTS = Path(__file__).with_name("results.md")
 _INTRODUCTION = """\
 # Results

@@ -80,6 +80,11 @@ class Timeline:
         return self._replay.end
 
     @property
+    def steps(self) -> int:
+        """Instructions and events from the start to here."""
+        return self._replay.steps
+
+    @property
     def cost(self) -> int:
         """How far it is from the start, about in instructions: crossings count as many."""
         return self._replay.cost
