@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.child import measure
 from bench.figures import Samples
 from bench.run_phase import Phase
+from replay.engines.registry import COUNTING_ENGINE
 
 PLAIN, RECORD, REPLAY = "un-recorded", "recording", "replay"
 _MODES = {PLAIN: "plain", RECORD: "record", REPLAY: "replay"}
@@ -17,7 +18,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 def interleaved(
-    guest: Path, arguments: str, trace: Path, rounds: int, *, engine: str = "auto"
+    guest: Path, arguments: str, trace: Path, rounds: int, *, engine: str = COUNTING_ENGINE
 ) -> tuple[Samples, int]:
     """Processor seconds of each variant, ``rounds`` times in turn, and the number of crossings.
 
@@ -40,7 +41,7 @@ def measure_phase(
     arguments: str,
     trace: Path,
     *,
-    engine: str = "auto",
+    engine: str = COUNTING_ENGINE,
     environment: Mapping[str, str] | None = None,
 ) -> Phase:
     """One run in a process of its own; the modes are those of ``bench.run_phase``."""

@@ -20,7 +20,7 @@ from monitors.vcpu import virtual_cpu
 from replay.devices.console import Console
 from replay.devices.live import HostSide, LiveSource
 from replay.devices.processor import NOMINAL_TSC_HZ
-from replay.engines.registry import choose_engine, engine_factory
+from replay.engines.registry import engine_factory
 from replay.machine.ending import Halted
 from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine, boot_machine
@@ -43,7 +43,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A guest's file, its command line, and the engine to run it on: a name, or ``auto``."""
+    """A guest's file, its command line, and the name of the engine to run it on."""
 
     guest: Path
     arguments: str
@@ -62,7 +62,7 @@ def boot(subject: Subject) -> tuple[Machine, LiveSource]:
         command_line=subject.arguments.encode(),
     )
     console = Console(os.open(os.devnull, os.O_WRONLY))
-    machine = boot_machine(plan, engine_factory(choose_engine(subject.engine))())
+    machine = boot_machine(plan, engine_factory(subject.engine)())
     return machine, LiveSource(cpu, NOMINAL_TSC_HZ, HostSide(console=console))
 
 
@@ -75,8 +75,8 @@ def run_plain(subject: Subject) -> Phase:
 def run_record(subject: Subject, trace: Path) -> Phase:
     """The guest, recorded into ``trace``, until the trace is complete."""
     machine, source = boot(subject)
-    name = choose_engine(subject.engine)
-    header = header_of(machine.plan, machine.image, engine=name, created_by="bench")
+    engine = subject.engine
+    header = header_of(machine.plan, machine.image, engine=engine, created_by="bench")
 
     def run() -> tuple[object, int]:
         recorded = record(machine, source, trace, header)
@@ -87,7 +87,7 @@ def run_record(subject: Subject, trace: Path) -> Phase:
 
 def run_replay(trace: Path, engine: str) -> Phase:
     """The guest again, with every crossing verified."""
-    session = ReplaySession(open_trace(trace), engine_factory(choose_engine(engine))())
+    session = ReplaySession(open_trace(trace), engine_factory(engine)())
 
     def run() -> tuple[object, int]:
         replayed = session.run()

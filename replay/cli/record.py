@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from replay.cli.device_options import Attached
     from replay.cli.stopping import Stopper
     from replay.devices.live import LiveSource
+    from replay.engines.choice import Choice
     from replay.engines.ports import Engine
     from replay.machine.machine import Machine
     from replay.machine.plan import MachinePlan
@@ -164,24 +165,20 @@ class _Recording:
         from replay.cli.stopping import Stopper
         from replay.devices.host_errors import ends_the_run, is_answered
         from replay.devices.live import HostSide, LiveSource
-        from replay.engines.registry import choose_engine, engine_factory
-        from replay.machine.machine import boot_machine
 
-        name = choose_engine(self._options.engine)
-        check_portability(_PROGRAM, plan.guest, image, name, strict=self._options.strict)
-        self._explain(f"engine {name}, memory {plan.mem_size >> 20} MiB, cpu {plan.cpu.name}")
-        engine = engine_factory(name)()
-        machine = boot_machine(plan, engine, image)
-        stopper = Stopper()
-        host = HostSide(
-            stores=attached.stores,
-            interfaces=attached.interfaces,
-            stop_fd=stopper.fd,
-            on_error=ends_the_run if machine.monitor.host_errors_end_the_run else is_answered,
-        )
-        source = LiveSource(plan.cpu, plan.tsc_hz, host)
-        header = self._header(plan, image, name)
+        machine, choice = self._boot(plan, image)
+        engine, name = machine.engine, choice.name
         try:
+            check_portability(_PROGRAM, plan.guest, image, name, strict=self._options.strict)
+            stopper = Stopper()
+            host = HostSide(
+                stores=attached.stores,
+                interfaces=attached.interfaces,
+                stop_fd=stopper.fd,
+                on_error=ends_the_run if machine.monitor.host_errors_end_the_run else is_answered,
+            )
+            source = LiveSource(plan.cpu, plan.tsc_hz, host)
+            header = self._header(plan, image, name)
             with stopper.watching(machine):
                 recorded, path = self._to_new_trace(machine, source, header)
             self._dump_core(machine, recorded)
@@ -191,6 +188,28 @@ class _Recording:
         for note in machine.notes:
             self._explain(note)
         return self._report(recorded, stopper, path)
+
+    def _boot(self, plan: MachinePlan, image: GuestImage) -> tuple[Machine, Choice]:
+        """The machine on the engine asked for, or on the best that works."""
+        from replay.cli.engine_options import explain_choice
+        from replay.engines.choice import with_engine
+        from replay.engines.registry import engine_factory
+        from replay.machine.machine import boot_machine
+
+        def boot(name: str) -> Machine:
+            engine = engine_factory(name)()
+            try:
+                return boot_machine(plan, engine, image)
+            except BaseException:
+                engine.close()
+                raise
+
+        machine, choice = with_engine(self._options.engine, image.target, boot)
+        for line in explain_choice(choice):
+            self._explain(line)
+        memory = f"memory {plan.mem_size >> 20} MiB"
+        self._explain(f"engine {choice.name}, {memory}, cpu {plan.cpu.name}")
+        return machine, choice
 
     def _header(self, plan: MachinePlan, image: GuestImage, engine: str) -> Header:
         import time

@@ -19,7 +19,7 @@ from replay.cli.device_options import (
     device_options,
     is_device_option,
 )
-from replay.engines.registry import ENGINE_NAMES
+from replay.cli.engine_options import ENGINE_HELP
 from replay.version import VERSION
 
 _PROGRAM = "solo5-record"
@@ -180,9 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_devices(parser)
     how = parser.add_argument_group("recording")
-    how.add_argument(
-        "--engine", default="auto", metavar="NAME", help=f"auto, or {', '.join(ENGINE_NAMES)}"
-    )
+    how.add_argument("--engine", default="auto", metavar="NAME", help=ENGINE_HELP)
     how.add_argument(
         "--cpu",
         default="westmere",

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replay.cli.engine_options import ENGINE_HELP, explain_choice
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.messages import counted, say
+from replay.cli.messages import counted, one_line, say
 from replay.cli.terminal import abandon_stdout
-from replay.engines.registry import ENGINE_NAMES
 from replay.version import VERSION
 
 if TYPE_CHECKING:
@@ -128,21 +128,31 @@ class _Replay:
     def run(self) -> int:
         """From the trace to the exit status."""
         from replay.cli.stopping import Stopper
-        from replay.engines.registry import choose_engine, engine_factory
-        from replay.player.session import ReplaySession
 
-        name = choose_engine(self._arguments.engine)
-        if self._arguments.verbose:
-            say(_PROGRAM, f"engine {name}; recorded by {self._trace.header.created_by}")
-        engine = engine_factory(name)()
-        changes = self._changes()
-        session = ReplaySession(self._trace, engine, changes=changes, console=self._console.write)
+        session = self._session()
         stopper = Stopper(self._arguments.timeout)
         try:
             with stopper.watching(session.machine):
                 return self._verdict(session, stopper)
         finally:
             session.close()
+
+    def _session(self) -> ReplaySession:
+        from replay.cli.replaying import start_replay
+
+        session, choice = start_replay(
+            self._trace,
+            self._arguments.engine,
+            changes=self._changes(),
+            console=self._console.write,
+        )
+        if self._arguments.verbose:
+            for line in explain_choice(choice):
+                say(_PROGRAM, line)
+            header = self._trace.header
+            recorded = f"recorded on {one_line(header.machine.engine)} by {header.created_by}"
+            say(_PROGRAM, f"engine {choice.name}; {recorded}")
+        return session
 
     def _changes(self) -> Changes:
         import hashlib
@@ -304,8 +314,7 @@ def _parser() -> argparse.ArgumentParser:
         "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
-    engines = f"auto, or {', '.join(ENGINE_NAMES)}"
-    parser.add_argument("--engine", default="auto", metavar="NAME", help=engines)
+    parser.add_argument("--engine", default="auto", metavar="NAME", help=ENGINE_HELP)
     parser.add_argument("--guest", metavar="FILE", help="replay this guest instead")
     parser.add_argument("--args", metavar="TEXT", help="give the guest this command line instead")
     parser.add_argument(

@@ -11,14 +11,15 @@ from monitors.errors import MonitorError
 from replay.cli.divergence import divergence_report
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
+from replay.cli.replaying import start_replay
 from replay.cli.stopping import Stopper
 from replay.cli.trace_dump import EventPrinter, Selection
+from replay.engines.choice import AUTO
 from replay.engines.errors import EngineError
-from replay.engines.registry import choose_engine, engine_factory
 from replay.machine.ending import Stopped
 from replay.machine.position import Position
 from replay.player.errors import Divergence, GuestNeeded, StateDivergence
-from replay.player.session import Changes, ReplaySession
+from replay.player.session import Changes
 from traces.codec import describe
 from traces.events import Event
 from traces.reader import Trace
@@ -80,11 +81,10 @@ def dump_replayed(
 def _replay(
     trace: Trace, selection: Selection, printer: EventPrinter, changes: Changes
 ) -> ReplayStatus:
-    engine = engine_factory(choose_engine("auto"))()
     console = _ConsoleEnd()
-    session = ReplaySession(
+    session, _ = start_replay(
         trace,
-        engine,
+        AUTO,
         changes=changes,
         console=console.write,
         observers=lambda _machine: (_Watcher(selection, printer),),

@@ -48,7 +48,7 @@ class EngineFailure(EngineError):
 
 
 class NoDebugRegister(EngineError):
-    """More is to be watched than the processor has debug registers for.
+    """More is to be watched than the processor has debug registers for, which is ``registers``.
 
     ``watchpoints`` counts those of memory; ``breakpoints`` are addresses that need one each.
     """
@@ -58,8 +58,8 @@ class NoDebugRegister(EngineError):
         self.watchpoints = watchpoints
         self.breakpoints = tuple(breakpoints)
         places = ", ".join(f"{at:#x}" for at in breakpoints)
-        at = f" and the breakpoints at {places}, where no instruction begins" if places else ""
+        at = f" and the breakpoints at {places}, which need one each" if places else ""
         super().__init__(
-            f"the processor has {registers} debug registers, too few for {watchpoints} "
+            f"the processor has {registers} debug registers for this, too few for {watchpoints} "
             f"watchpoint(s){at}; remove some of them"
         )

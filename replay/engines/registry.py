@@ -20,25 +20,6 @@ COUNTING_ENGINE = "unicorn"
 """The engine by whose count of instructions positions are defined."""
 
 
-def choose_engine(wanted: str) -> str:
-    """The engine to use: the one ``wanted`` by name, or the best that works here for ``auto``."""
-    return "unicorn" if wanted == "auto" else wanted
-
-
-def why_unavailable(name: str) -> str:
-    """Why this host cannot run the engine called ``name``, with what to do about it; empty where it
-    can. It tries, which takes milliseconds."""
-    if name == "native":
-        from replay.engines.native.probe import why_unavailable as why_not_native
-
-        return why_not_native()
-    try:
-        engine_factory(name)().close()
-    except EngineUnavailable as error:
-        return str(error)
-    return ""
-
-
 def engine_factory(name: str) -> Callable[[], Engine]:
     """The constructor of the engine called ``name``; raises ``EngineUnavailable``."""
     if name not in _FACTORIES:

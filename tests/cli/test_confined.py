@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.engines.native.probe import why_unavailable
+from replay.engines.native.probe import probe
 from replay.testing.cases import GuestShelf
 from replay.toolchain.programs import find_program
 from tests.cli.confined import MEMFD_CREATE, PTRACE, SECCOMP
@@ -21,11 +21,12 @@ from tests.cli.programs import PATIENCE_S, Finished
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 SOMEBODY = str(NOBODY) if os.geteuid() == 0 else "-"
-RECORD = ("replay.cli.record", "--engine", "native", "--mem=16", "-o", "hello.mp")
+PLAIN = ("replay.cli.record", "--mem=16", "-o", "hello.mp")
+RECORD = (*PLAIN, "--engine", "native")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "never"),
+    pytest.mark.skipif(probe() is not None, reason=str(probe())),
 ]
 
 
@@ -94,6 +95,35 @@ def test_an_ordinary_user_in_a_container(folder: Path, target: str, agent: bool)
 def test_what_is_not_permitted_is_named(folder: Path, call: int, error: int, said: str) -> None:
     check_refused(confined(folder, SOMEBODY, f"{call}:{error}", "--", *RECORD, "hello.spt"), said)
     assert not (folder / "hello.mp").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "denied", "limits", "reason"),
+    [
+        ("hvt", [f"{PTRACE}:{errno.EPERM}"], [], "ptrace is not permitted"),
+        ("spt", [f"{SECCOMP}:{errno.EPERM}"], [], f"system call {SECCOMP}"),
+        ("hvt", [], [(resource.RLIMIT_NOFILE, 64)], "open files are allowed"),
+    ],
+    ids=["ptrace", "seccomp", "open files"],
+)
+def test_another_engine_is_chosen_where_nobody_asked_for_one(
+    folder: Path, target: str, denied: list[str], limits: list[tuple[int, int]], reason: str
+) -> None:
+    """Without a word, and with one to those who ask; the trace has the engine that ran."""
+    silent = ("--", *PLAIN, f"hello.{target}")
+    told = ("--", "replay.cli.record", "-v", "--mem=16", "-o", "told.mp", f"hello.{target}")
+    look = ("--", "replay.cli.trace", "info", "hello.mp")
+    replay = ("--", "replay.cli.replay", "-v", "--check", "hello.mp")
+    done = confined(folder, SOMEBODY, *denied, *silent, *look, *replay, *told, limits=limits)
+    assert done.status == 0, done.err
+    assert done.out.count("faithful: ") == 1
+    assert "engine      unicorn\n" in done.out
+    said = done.err.splitlines()
+    assert said[0].endswith("; `solo5-replay hello.mp`")
+    assert "solo5-replay: engine unicorn; recorded on unicorn by " in done.err
+    assert any(line.startswith("solo5-record: not engine kvm: ") for line in said)
+    (native,) = (line for line in said if line.startswith("solo5-record: not engine native: "))
+    assert reason in native
 
 
 def test_few_open_files(folder: Path) -> None:

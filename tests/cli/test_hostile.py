@@ -18,7 +18,7 @@ from replay.cli.record import main as record_main
 from replay.cli.replay import main as replay_main
 from replay.cli.trace import main as trace_main
 from replay.engines.native.agent_image import find_agent
-from replay.engines.native.probe import why_unavailable
+from replay.engines.native.probe import probe
 from replay.testing.cases import GuestShelf
 from replay.toolchain.build import BuildRequest, build_guest
 from replay.toolchain.programs import find_program
@@ -26,7 +26,7 @@ from tests.cli.programs import PATIENCE_S, Finished, Running, on_terminal, run, 
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "never"),
+    pytest.mark.skipif(probe() is not None, reason=str(probe())),
 ]
 
 WORDS = ("-q", "--engine", "native", "--mem=16", "-o")

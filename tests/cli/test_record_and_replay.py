@@ -90,7 +90,7 @@ def test_a_replayed_sleep_takes_no_time(guest: Guest) -> None:
 
 
 def test_a_trace_from_recording_to_rescue(guest: Guest, here: Path) -> None:
-    run("solo5-record", "-q", guest("clocks"), "wall", "20000")
+    run("solo5-record", "-q", "--no-embed", guest("clocks"), "wall", "20000")
     assert run("solo5-trace", "verify", "clocks.mp").status == 0
     shown = run("solo5-trace", "info", "clocks.mp").out
     assert "20000  WallClock" in shown
@@ -102,7 +102,7 @@ def test_a_trace_from_recording_to_rescue(guest: Guest, here: Path) -> None:
     assert rescued.status == 0
     assert rescued.out.startswith("kept ")
     assert run("solo5-trace", "verify", "rescued.mp").status == 5
-    assert run("solo5-replay", "rescued.mp", "--check").status == 5
+    assert run("solo5-replay", "rescued.mp", "--check", "--guest", "clocks.hvt").status == 5
     compared = run("solo5-trace", "diff", "clocks.mp", "rescued.mp")
     assert compared.status == 3
     assert "(no more events; how the run ended: not known, this was salvaged" in compared.out

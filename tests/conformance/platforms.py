@@ -13,8 +13,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from replay.engines.choice import why_unavailable
 from replay.engines.ports import Engine
-from replay.engines.registry import engine_factory, why_unavailable
+from replay.engines.registry import engine_factory
 from replay.engines.unicorn.callbacks import PURE_PYTHON_VARIABLE
 from replay.toolchain.programs import Case, Program, all_programs, find_program
 
@@ -66,7 +67,11 @@ class Platform:
         return why_no_engine(self.engine)
 
 
-why_no_engine = cache(why_unavailable)
+@cache
+def why_no_engine(name: str) -> str:
+    """Why this host has no such engine, good or bad; empty where it has."""
+    problem = why_unavailable(name)
+    return "" if problem is None else str(problem)
 
 
 PLATFORMS = (

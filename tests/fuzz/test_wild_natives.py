@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from replay.engines.registry import why_unavailable
+from replay.engines.choice import why_unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 40 * int(os.environ.get("SOLO5_REPLAY_FUZZ", "1"))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(why_unavailable("native")), reason=why_unavailable("native") or "never")
+@pytest.mark.skipif(why_unavailable("native") is not None, reason=str(why_unavailable("native")))
 def test_the_host_outlives_every_guest() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.wild_natives", "0", str(COUNT)],

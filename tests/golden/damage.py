@@ -24,7 +24,7 @@ from pathlib import Path
 import msgpack
 import zstandard
 
-from replay.engines.registry import choose_engine, engine_factory
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.ending import Reached
 from replay.player.session import ReplaySession
 from replay.testing.replayer import TYPED_ERRORS
@@ -137,7 +137,7 @@ class Judge:
         return error, events, digests, trace.event_count, trace.complete, trace.summary
 
     def _replay(self, trace: Trace) -> str:
-        engine = engine_factory(choose_engine("auto"))()
+        engine = engine_factory(COUNTING_ENGINE)()
         session = ReplaySession(trace, engine)
         try:
             replayed = session.run()

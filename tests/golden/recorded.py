@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from monitors.calls import Call, Result
-from replay.engines.registry import choose_engine, engine_factory
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.ending import Halted
 from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine, boot_machine
@@ -30,7 +30,7 @@ from traces.summary import Outcome, Summary
 from traces.writer import TraceWriter
 
 GUESTS = Path(__file__).parent / "guests"
-ENGINE = choose_engine("auto")
+ENGINE = COUNTING_ENGINE
 EVENTS_PER_BLOCK = 8
 DIGEST_EVERY = 10
 

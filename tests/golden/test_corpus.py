@@ -7,7 +7,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from replay.engines.registry import choose_engine, engine_factory
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.ending import Halted, Misused
 from replay.player.session import ReplaySession
 from tests.golden.make_corpus import CORPUS, HERE, SYNTHETIC, render
@@ -86,7 +86,7 @@ def test_trace_still_replays(path: Path) -> None:
     with open_trace(path) as trace:
         summary = trace.summary
         assert summary is not None
-        engine = engine_factory(choose_engine("auto"))()
+        engine = engine_factory(COUNTING_ENGINE)()
         session = ReplaySession(trace, engine, console=console.extend)
         try:
             replayed = session.run()

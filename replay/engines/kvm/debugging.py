@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from monitors.ports import Breakpoint, Watched
-from replay.engines.errors import EngineError
+from replay.engines.errors import NoDebugRegister
 from replay.engines.kvm import api
 from replay.engines.kvm.vcpu import VirtualProcessor
 from replay.engines.ports import Access, Watchpoint
@@ -16,14 +16,6 @@ _DR7_ALWAYS, _DR7_EXACT = 0x400, 0x200
 _HITS = 0xF
 _WRITE, _ACCESS = 1, 3
 _SIZE_BITS = {1: 0, 2: 1, 4: 3, 8: 2}
-
-
-class TooManyStops(EngineError):
-    """A processor has four registers for breakpoints and watchpoints together."""
-
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
-        super().__init__(f"{wanted} breakpoints and watchpoints, where KVM has {SLOTS_MAX}")
 
 
 class GuestDebug:
@@ -42,14 +34,14 @@ class GuestDebug:
         return bool(self._control or self._breakpoints or self._watchpoints)
 
     def set_breakpoints(self, addresses: Collection[int]) -> None:
-        """Replace all; raises TooManyStops."""
-        _check_room(len(set(addresses)) + len(self._watchpoints))
+        """Replace all; raises NoDebugRegister, and then nothing has changed."""
+        _check_room(self._watchpoints, set(addresses))
         self._breakpoints = sorted(set(addresses))
         self._is_current = False
 
     def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
-        """Replace all; raises TooManyStops."""
-        _check_room(len(watchpoints) + len(self._breakpoints))
+        """Replace all; raises NoDebugRegister, and then nothing has changed."""
+        _check_room(watchpoints, self._breakpoints)
         self._watchpoints = tuple(watchpoints)
         self._is_current = False
 
@@ -112,6 +104,6 @@ def _condition(watchpoint: Watchpoint) -> int:
     return kind | _SIZE_BITS[watchpoint.size] << 2
 
 
-def _check_room(wanted: int) -> None:
-    if wanted > SLOTS_MAX:
-        raise TooManyStops(wanted)
+def _check_room(watchpoints: Collection[Watchpoint], breakpoints: Collection[int]) -> None:
+    if len(watchpoints) + len(breakpoints) > SLOTS_MAX:
+        raise NoDebugRegister(SLOTS_MAX, len(watchpoints), sorted(breakpoints))

@@ -28,7 +28,7 @@ from monitors.ports import (
     TripleFault,
     UnbackedAccess,
 )
-from replay.engines.errors import CannotGoOn, NotReproducible
+from replay.engines.errors import CannotGoOn, NoDebugRegister, NotReproducible
 from replay.engines.kvm import api, msrs
 from replay.engines.kvm.api import ExitReason
 from replay.engines.kvm.debugging import SLOTS_MAX, GuestDebug
@@ -37,7 +37,8 @@ from replay.engines.kvm.memory import SlotMemory
 from replay.engines.kvm.mmio import writer_before
 from replay.engines.kvm.pages import LogsPages, Pages
 from replay.engines.kvm.processor import RAX_AT, RIP_AT, Processor
-from replay.engines.kvm.text import PORTS, Sites
+from replay.engines.kvm.quirks import watchpoints_fire
+from replay.engines.kvm.text import PORTS, Sites, refusal_of
 from replay.engines.kvm.vcpu import VirtualProcessor
 from replay.engines.kvm.vm import VirtualMachine
 from replay.engines.ports import Snapshot, Watchpoint
@@ -72,8 +73,13 @@ class KvmEngine:
     """One guest under KVM; see ``replay.engines.ports``: ``Engine``, ``Steps``, ``Breaks``,
     ``Watches``, ``TracksDirtyPages`` and ``Snapshots``."""
 
-    def __init__(self, make_machine: Callable[[], Machine] = VirtualMachine) -> None:
+    def __init__(
+        self,
+        make_machine: Callable[[], Machine] = VirtualMachine,
+        can_watch: Callable[[], bool] = watchpoints_fire,
+    ) -> None:
         self._machine = make_machine()
+        self._can_watch = can_watch
         vcpu = self._machine.vcpu
         self._page = vcpu.page
         self._words = memoryview(self._page).cast("I")
@@ -185,16 +191,18 @@ class KvmEngine:
             return exit_
 
     def set_breakpoints(self, addresses: Collection[int]) -> None:
-        """See ``Breaks.set_breakpoints``; raises TooManyStops beyond four, watchpoints included."""
+        """See ``Breaks.set_breakpoints``; four with watchpoints included, else NoDebugRegister."""
         self._debug.set_breakpoints(addresses)
 
     @property
     def watches_max(self) -> int:
-        """See ``Watches.watches_max``."""
-        return SLOTS_MAX
+        """See ``Watches.watches_max``; none where the host's KVM does not report them."""
+        return SLOTS_MAX if self._can_watch() else 0
 
     def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
-        """See ``Watches.set_watchpoints``; watching reads means watching writes too."""
+        """See ``Watches.set_watchpoints``; those for reading stop at writes too."""
+        if watchpoints and not self._can_watch():
+            raise NoDebugRegister(0, len(watchpoints), ())
         self._debug.set_watchpoints(watchpoints)
 
     def dirty_pages(self) -> Sequence[int]:
@@ -291,7 +299,7 @@ class KvmEngine:
         if site.kind is SiteKind.INVALID:
             self._cpu.inject(_UD)
             return None
-        raise _refusal(site)
+        raise refusal_of(site)
 
     def _trap(self, site: Site) -> Trap:
         assert site.trap is not None
@@ -390,11 +398,3 @@ class KvmEngine:
         place = self._place(self._cpu.get("rsp") + 1)
         if place is not None and place < self._mapped.ram.size:
             self.write(place, bytes((self._mapped.ram.view[place] & ~(_FLAG_TF >> 8),)))
-
-
-def _refusal(site: Site) -> NotReproducible:
-    why = "AVX, AVX-512 and BMI (VEX) instructions are not the same on every engine"
-    remedy = "build the guest without them (for example -march=x86-64-v2)"
-    if site.text.startswith("rdpmc"):
-        why, remedy = "performance counters differ from run to run", "build the guest without it"
-    return NotReproducible(site.address, site.text, why, remedy)

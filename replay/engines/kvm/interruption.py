@@ -75,5 +75,6 @@ class Interruption:
 
 
 def _swallow() -> None:
-    while SIGNAL in signal.sigpending():
-        signal.sigwait((SIGNAL,))
+    """Without waiting: a signal of a deleted timer may be pending and never come."""
+    while signal.sigtimedwait((SIGNAL,), 0) is not None:
+        pass

@@ -6,106 +6,68 @@ a thousandth of the speed and without SSE, and say nothing of it.
 
 from __future__ import annotations
 
-import mmap
-import struct
-import threading
 import time
+from typing import TYPE_CHECKING
 
 from replay.engines.errors import EngineUnavailable
 from replay.engines.kvm import api
 from replay.engines.kvm.api import ExitReason
-from replay.engines.kvm.interruption import Interruption
-from replay.engines.kvm.processor import Processor
-from replay.engines.kvm.vcpu import exit_reason
-from replay.engines.kvm.vm import Slot, VirtualMachine
+from replay.engines.kvm.device import open_device
+
+if TYPE_CHECKING:
+    from replay.engines.kvm.trial import Trial
 
 TIME_LIMIT_S = 0.005
 FAST_ENOUGH_S = 0.0003
 _ROUNDS = 3
-_MEMORY_BYTES = 0x8000
-_CODE_GPA, _PML4_GPA = 0x1000, 0x2000
-_PORT, _ANSWER = 0x80, 9
+_RIGHT = (0x80, 9)
 
 # pxor xmm0, xmm0; mov eax, 3; cvtsi2sd xmm0, eax; mulsd xmm0, xmm0; cvttsd2si ebx, xmm0;
 # mov ecx, 1000; 1: dec ecx; jnz 1b; mov eax, ebx; out 0x80, eax
 _CODE = bytes.fromhex(
     "660fefc0 b803000000 f20f2ac0 f20f59c0 f20f2cd8 b9e8030000 ffc9 75fc 89d8 e780"
 )
-# One table a level, and one page of 2 MiB.
-_TABLES = ((0x2000, 0x3063), (0x3000, 0x4063), (0x4000, 0xE3))
-_STATE = {
-    "rip": _CODE_GPA,
-    "rsp": _MEMORY_BYTES,
-    "rflags": 2,
-    "cs": 8,
-    **dict.fromkeys(("ds", "es", "fs", "gs", "ss"), 0x10),
-    "cr0": 0x80010021,
-    "cr3": _PML4_GPA,
-    "cr4": 0x620,
-    "efer": 0x500,
-}
 
 
 def probe() -> EngineUnavailable | None:
     """Why KVM is not usable, if it is not."""
     try:
-        machine = VirtualMachine()
+        api.close(open_device())
+        from replay.engines.kvm.trial import Trial
+
+        trial = Trial(_CODE)
     except EngineUnavailable as error:
         return error
-    memory = mmap.mmap(-1, _MEMORY_BYTES)
-    interruption = Interruption(machine.vcpu)
+    except OSError as error:
+        return _unusable(f"a test guest gets no memory: {error.strerror}")
     try:
-        memory[_CODE_GPA : _CODE_GPA + len(_CODE)] = _CODE
-        for gpa, entry in _TABLES:
-            struct.pack_into("<Q", memory, gpa, entry)
-        machine.set_memory([Slot(0, _MEMORY_BYTES, api.address_of(memory))])
-        return _rounds(machine, interruption)
+        return _rounds(trial)
+    except InterruptedError:
+        return _unusable(f"a test guest does not end within {TIME_LIMIT_S * 1e3:.0f} ms")
     except OSError as error:
         return _unusable(f"a test guest does not run: {error.strerror}")
     finally:
-        interruption.close()
-        machine.close()
-        memory.close()
+        trial.close()
 
 
-def _rounds(machine: VirtualMachine, interruption: Interruption) -> EngineUnavailable | None:
+def _rounds(trial: Trial) -> EngineUnavailable | None:
     """The best of a few, since the host may be busy."""
-    limit = threading.Timer(TIME_LIMIT_S, interruption.request)
-    limit.daemon = True
-    limit.start()
-    try:
-        best = TIME_LIMIT_S
-        for _ in range(_ROUNDS):
-            started = time.perf_counter()
-            problem = _round(machine, interruption)
-            best = min(best, time.perf_counter() - started)
-            if problem is not None or best <= FAST_ENOUGH_S:
-                return problem
-        return _unusable(f"a test guest of 3000 instructions takes {best * 1e3:.1f} ms")
-    finally:
-        limit.cancel()
-        limit.join()
+    best = TIME_LIMIT_S
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        problem = _judge(trial.run(TIME_LIMIT_S), trial)
+        best = min(best, time.perf_counter() - started)
+        if problem is not None or best <= FAST_ENOUGH_S:
+            return problem
+    return _unusable(f"a test guest of 3000 instructions takes {best * 1e3:.1f} ms")
 
 
-def _round(machine: VirtualMachine, interruption: Interruption) -> EngineUnavailable | None:
-    vcpu = machine.vcpu
-    Processor(vcpu).load(_STATE)
-    interruption.watch_this_thread()
-    interruption.inside = True
-    try:
-        vcpu.enter()
-    except InterruptedError:
-        return _unusable(f"a test guest does not end within {TIME_LIMIT_S * 1e3:.0f} ms")
-    finally:
-        interruption.inside = False
-    reason = exit_reason(vcpu.page)
+def _judge(reason: int, trial: Trial) -> EngineUnavailable | None:
     if reason == ExitReason.INTERNAL_ERROR:
         return _unusable("it emulates instructions, and knows no SSE")
     if reason != ExitReason.IO:
         return _unusable(f"a test guest ends with exit {reason}")
-    _, size, port, _, at = api.IO.unpack_from(vcpu.page, api.DETAIL_AT)
-    value = int.from_bytes(vcpu.page[at : at + size], "little")
-    return None if (port, value) == (_PORT, _ANSWER) else _unusable("it computes wrongly")
+    return None if trial.answer == _RIGHT else _unusable("it computes wrongly")
 
 
 def _unusable(reason: str) -> EngineUnavailable:

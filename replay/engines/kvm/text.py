@@ -7,6 +7,7 @@ processor then is behind both at the same address. The patches are in private co
 
 from __future__ import annotations
 
+from replay.engines.errors import NotReproducible
 from replay.engines.sites import Site, SiteKind
 from replay.engines.sweep import sweep
 
@@ -69,3 +70,12 @@ class Sites:
             for port in PORTS:
                 self._by_start.pop((port, site.address), None)
                 self._by_end.pop((port, site.address + site.length), None)
+
+
+def refusal_of(site: Site) -> NotReproducible:
+    """Why the guest may not execute what is at ``site``."""
+    why = "AVX, AVX-512 and BMI (VEX) instructions are not the same on every engine"
+    remedy = "build the guest without them (for example -march=x86-64-v2)"
+    if site.text.startswith("rdpmc"):
+        why, remedy = "performance counters differ from run to run", "build the guest without it"
+    return NotReproducible(site.address, site.text, why, remedy)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitors.vcpu import VirtualCpu, virtual_cpu
 from replay.engines.errors import EngineUnavailable
 from replay.engines.kvm import api
+from replay.engines.kvm.device import open_device
 from replay.engines.kvm.msrs import deny_all_but_known
 from replay.engines.kvm.vcpu import Vcpu
 from replay.engines.ram import PAGE_BYTES
@@ -21,12 +20,6 @@ _NEEDED = {
     api.CAP_IMMEDIATE_EXIT: "exits at once (KVM_CAP_IMMEDIATE_EXIT)",
     api.CAP_X86_USER_SPACE_MSR: "exits for model-specific registers (KVM_CAP_X86_USER_SPACE_MSR)",
     api.CAP_X86_MSR_FILTER: "filters for model-specific registers (KVM_CAP_X86_MSR_FILTER)",
-}
-_REASONS = {
-    errno.ENOENT: ("/dev/kvm does not exist", "load the module kvm_intel or kvm_amd"),
-    errno.EACCES: ("/dev/kvm is not yours to use", "join its group: usermod -aG kvm $USER"),
-    errno.EPERM: ("/dev/kvm may not be opened", "give this container the device /dev/kvm"),
-    errno.ENODEV: ("there is no virtualisation behind /dev/kvm", "switch VT-x or AMD-V on"),
 }
 
 
@@ -40,16 +33,21 @@ class Slot:
 
 
 class VirtualMachine:
-    """Closes whatever it opened when anything fails; close it, and its memory may go."""
+    """Closes whatever it opened when anything fails; close it, and its memory may go.
 
-    def __init__(self) -> None:
+    ``is_filtered``: the guest's model-specific registers are ours to answer for, which takes the
+    kernel a while to arrange. Raises EngineUnavailable.
+    """
+
+    def __init__(self, *, is_filtered: bool = True) -> None:
         self._slots: Sequence[Slot] = ()
         self._fd = -1
         system = open_device()
         try:
             self._fd = fcntl.ioctl(system, api.CREATE_VM, 0)
             _check_capabilities(self._fd)
-            deny_all_but_known(self._fd)
+            if is_filtered:
+                deny_all_but_known(self._fd)
             _disable_quirks(self._fd)
             page_bytes = fcntl.ioctl(system, api.GET_VCPU_MMAP_SIZE, 0)
             xsave_bytes = fcntl.ioctl(self._fd, api.CHECK_EXTENSION, api.CAP_XSAVE2)
@@ -89,24 +87,6 @@ class VirtualMachine:
         if self._fd >= 0:
             api.close(self._fd)
             self._fd = -1
-
-
-def open_device() -> int:
-    """A descriptor of /dev/kvm; raises EngineUnavailable with what to do about it."""
-    try:
-        system = os.open(api.DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        reason, remedy = _REASONS.get(error.errno or 0, (f"/dev/kvm: {error.strerror}", ""))
-        raise EngineUnavailable("kvm", reason, remedy) from error
-    try:
-        version = fcntl.ioctl(system, api.GET_API_VERSION, 0)
-    except OSError as error:
-        api.close(system)
-        raise EngineUnavailable("kvm", f"/dev/kvm: {error.strerror}") from error
-    if version != api.API_VERSION:
-        api.close(system)
-        raise EngineUnavailable("kvm", f"its interface has version {version}, not 12")
-    return system
 
 
 def cpuid_entries(cpu: VirtualCpu) -> Sequence[tuple[int, int, int, int, int, int, int]]:

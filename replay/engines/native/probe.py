@@ -10,8 +10,8 @@ from replay.engines.native.child import Child
 
 
 @cache
-def why_unavailable() -> str:
-    """Why there is no native engine here, and what to do about it; empty where there is one.
+def probe() -> EngineUnavailable | None:
+    """Why there is no native engine here, if there is none.
 
     It makes such a process, locks it down and ends it, which takes a few milliseconds, once.
     """
@@ -19,5 +19,5 @@ def why_unavailable() -> str:
         with closing(Child([])) as child, child.permitted():
             child.lock_down([])
     except EngineUnavailable as error:
-        return str(error)
-    return ""
+        return error
+    return None

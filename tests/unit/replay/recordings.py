@@ -14,7 +14,7 @@ from monitors.calls import Call, Result
 from monitors.calls.console import ConsoleWrite
 from monitors.elf import read_image
 from replay.engines.ports import Engine
-from replay.engines.registry import choose_engine, engine_factory
+from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.machine import Machine, boot_machine
 from replay.machine.plan import MachinePlan, header_of
 from replay.machine.ports import Observer, Source
@@ -35,8 +35,8 @@ class Recording:
 
 
 def new_engine() -> Engine:
-    """The engine that this host offers first."""
-    return engine_factory(choose_engine("auto"))()
+    """The engine that is the same everywhere."""
+    return engine_factory(COUNTING_ENGINE)()
 
 
 class _Stop:
@@ -90,7 +90,7 @@ class Recorder:
         plan = replace(self.plan(program, *args), **(changed or {}))  # type: ignore[arg-type]
         machine = self.machine(plan)
         image = read_image(plan.guest, name=plan.guest_name)
-        header = header_of(plan, image, engine="auto", created_by="a test", embed=embed)
+        header = header_of(plan, image, engine=COUNTING_ENGINE, created_by="a test", embed=embed)
         path = self._folder / f"{next(self._numbers)}.mp"
         world = source or scripted_world(_case(args, 0, 0), plan)
         watchers = observers if stop_at is None else (*observers, _Stop(machine, stop_at))

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
+import json
 
 import pytest
 
-from replay.cli import doctor
-from replay.cli.doctor import Finding, examine_host, render
+from replay.cli.doctor import render
 from replay.cli.exit_codes import ReplayStatus
+from replay.cli.host_checks import Finding
 from replay.cli.replay import main
 from replay.engines import choice
 from replay.engines.errors import EngineUnavailable
+
+Capture = pytest.CaptureFixture[str]
 
 
 def _only(monkeypatch: pytest.MonkeyPatch, *working: str) -> None:
@@ -22,9 +23,7 @@ def _only(monkeypatch: pytest.MonkeyPatch, *working: str) -> None:
     monkeypatch.setattr(choice, "why_unusable", why)
 
 
-def test_a_host_with_an_engine(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_host_with_an_engine(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     _only(monkeypatch, "unicorn")
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -32,51 +31,66 @@ def test_a_host_with_an_engine(
     assert lines[1].split(maxsplit=1) == ["why:", "no kvm for hvt"]
     assert lines[2].split(maxsplit=1) == ["try:", "get kvm"]
     assert any(line.split()[:3] == ["engine", "unicorn", "yes"] for line in lines)
-    assert lines[-1] == "the fastest engine for spt guests here: unicorn"
+    assert lines[-2:] == [
+        "--engine auto for hvt guests: unicorn",
+        "--engine auto for spt guests: unicorn",
+    ]
 
 
-def test_a_host_without(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_host_with_everything(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    _only(monkeypatch, "unicorn", "native", "kvm")
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "--engine auto for hvt guests: kvm",
+        "--engine auto for spt guests: native",
+    ]
+
+
+def test_a_host_without(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     _only(monkeypatch)
     assert main(["doctor"]) == ReplayStatus.CANNOT_REPLAY
-    assert "no engine for hvt guests here" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith("--engine auto for spt guests: none works\n")
 
 
-@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), (["me"], ReplayStatus.USAGE)])
-def test_usage(capsys: pytest.CaptureFixture[str], words: list[str], status: int) -> None:
+def test_the_same_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    _only(monkeypatch, "native")
+    assert main(["doctor", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["auto"] == {"hvt": "native", "spt": "native"}
+    assert shown["facilities"][0] == {
+        "facility": "engine kvm",
+        "works": False,
+        "purpose": "hvt guests",
+        "detail": "no kvm for hvt",
+        "remedy": "get kvm",
+    }
+    assert len(shown["facilities"]) == 3 + 15
+
+
+def test_this_host_has_an_engine(capsys: Capture) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-1].startswith("--engine auto for spt guests: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["--help"], 0), (["me"], ReplayStatus.USAGE), (["--json", "me"], ReplayStatus.USAGE)],
+)
+def test_usage(capsys: Capture, words: list[str], status: int) -> None:
     assert main(["doctor", *words]) == status
-    assert capsys.readouterr().out.startswith("usage: solo5-replay doctor")
-
-
-def test_every_failure_has_a_reason_and_a_remedy(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
-    monkeypatch.setattr(doctor, "find_spec", lambda _name: None)
-    monkeypatch.setattr(doctor, "_TUN", str(tmp_path / "tun"))
-    monkeypatch.setattr(doctor, "_SECCOMP_ACTIONS", tmp_path / "actions")
-    monkeypatch.setattr(doctor, "_SYS_USERFAULTFD", -1)
-    found = examine_host()
-    assert not any(finding.works for finding in found)
-    assert all(finding.detail and finding.remedy for finding in found)
-
-
-def test_seccomp_without_what_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    actions = tmp_path / "actions"
-    actions.write_text("kill_process allow\n", encoding="ascii")
-    monkeypatch.setattr(doctor, "_SECCOMP_ACTIONS", actions)
-    (seccomp,) = (each for each in examine_host() if each.facility == "seccomp filters")
-    assert (seccomp.works, seccomp.detail) == (False, "no action trace, trap")
-
-
-def test_a_device_that_may_be_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "tun").write_bytes(b"")
-    monkeypatch.setattr(doctor, "_TUN", str(tmp_path / "tun"))
-    (tun,) = (each for each in examine_host() if each.facility == "TAP interfaces")
-    assert tun.works
+    assert capsys.readouterr().out.startswith("usage: solo5-replay doctor [--json]")
 
 
 def test_what_works_needs_no_words() -> None:
     text = render([Finding("a tool", True, "use", "found", "nothing"), Finding("b", False, "use")])
     assert text == "a tool  yes  use\nb       no   use\n"
+
+
+def test_long_words_are_wrapped_behind_their_label() -> None:
+    lines = render([Finding("it", False, "use", "reason " * 20)]).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    label = lines[1].index("why: ") + len("why: ")
+    assert all(line[:label].isspace() and line[label] == "r" for line in lines[2:])
+    assert len(lines) == 4

@@ -9,6 +9,9 @@ import pytest
 from replay.cli.exit_codes import RecordStatus, ReplayStatus
 from replay.cli.record import main
 from replay.cli.replay import main as replay_main
+from replay.cli.trace_info import info_text, tally
+from replay.engines.errors import EngineUnavailable
+from replay.engines.native.probe import probe
 from tests.unit.replay.agents import require_agent
 from tests.unit.replay.recordings import Recorder
 from traces.reader import open_trace
@@ -166,8 +169,54 @@ def test_names_and_arguments_of_any_bytes(here: Path, recorder: Recorder, capfd:
 
 
 def test_verbose_says_what_is_used(here: Path, guest: str, capfd: Capture) -> None:
-    assert main(["-v", "--mem=32", guest]) == 0
-    assert ", memory 32 MiB, cpu westmere\n" in capfd.readouterr().err
+    assert main(["-v", "--mem=32", "--engine=unicorn", guest]) == 0
+    said = capfd.readouterr().err
+    assert said.startswith("solo5-record: engine unicorn, memory 32 MiB, cpu westmere\n")
+
+
+class TestAutomaticChoice:
+    @pytest.fixture(autouse=True)
+    def _no_kvm(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        problem = EngineUnavailable("kvm", "it emulates", "buy a computer")
+        monkeypatch.setattr("replay.engines.kvm.probe.probe", lambda: problem)
+
+    def test_the_best_that_works(self, here: Path, guest: str, capfd: Capture) -> None:
+        if probe() is not None:
+            pytest.skip(str(probe()))
+        assert main(["-v", guest]) == 0
+        assert capfd.readouterr().err.splitlines()[:2] == [
+            "solo5-record: not engine kvm: it emulates",
+            "solo5-record: engine native, memory 512 MiB, cpu westmere",
+        ]
+        self.check_engine("native")
+
+    @pytest.mark.parametrize("words", [["-v"], []], ids=["verbose", "silent"])
+    def test_the_next_best_goes_on(
+        self,
+        here: Path,
+        guest: str,
+        capfd: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+        words: list[str],
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise EngineUnavailable("native", "no process", "permit one")
+
+        monkeypatch.setattr("replay.engines.native.engine.NativeEngine.map", refuse)
+        assert main([*words, guest]) == 0
+        said = capfd.readouterr().err.splitlines()
+        assert said[:-1] == [
+            "solo5-record: not engine kvm: it emulates",
+            "solo5-record: not engine native: no process",
+            "solo5-record: engine unicorn, memory 512 MiB, cpu westmere",
+        ] * bool(words)
+        self.check_engine("unicorn")
+
+    @staticmethod
+    def check_engine(name: str) -> None:
+        with open_trace("hello.mp") as trace:
+            assert trace.header.machine.engine == name
+            assert f"engine      {name}\n" in info_text(trace, tally(trace))
 
 
 def test_verbose_says_how_much_of_a_native_guest_is_fast(
@@ -183,12 +232,17 @@ def test_verbose_says_how_much_of_a_native_guest_is_fast(
 
 
 class TestStopping:
+    """On an engine where every crossing is seen by the recorder, whose devices send the signal."""
+
+    emulated = ("--engine", "unicorn")
+
     def test_a_guest_that_runs_for_ever(
         self, here: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capfd: Capture
     ) -> None:
         """The signal comes with the guest's last crossing before it loops."""
         self.signal_at(monkeypatch, b"now: loop")
-        assert main([put(here, recorder, "faults"), "loop"]) == RecordStatus.REFUSED
+        words = [*self.emulated, put(here, recorder, "faults"), "loop"]
+        assert main(words) == RecordStatus.REFUSED
         assert "solo5-record: terminated by signal 15\n" in capfd.readouterr().err
         with open_trace("faults.mp") as trace:
             assert verify(trace).complete
@@ -199,7 +253,8 @@ class TestStopping:
         self, here: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.signal_at(monkeypatch, b"yield that is due takes")
-        assert main(["-q", put(here, recorder, "time"), "3600000"]) == RecordStatus.REFUSED
+        words = [*self.emulated, "-q", put(here, recorder, "time"), "3600000"]
+        assert main(words) == RecordStatus.REFUSED
         with open_trace("time.mp") as trace:
             assert verify(trace).complete
 
@@ -220,7 +275,7 @@ class TestStopping:
         self, here: Path, guest: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture
     ) -> None:
         self.signal_at(monkeypatch, b"Command line", times=2)
-        assert main([guest]) == RecordStatus.REFUSED
+        assert main([*self.emulated, guest]) == RecordStatus.REFUSED
         assert capfd.readouterr().err == (
             "solo5-record: stopped at once; hello.mp is incomplete, but replays to its end\n"
         )

@@ -9,8 +9,10 @@ import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.console import ConsoleWrite
+from replay.cli import replaying
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.replay import main
+from replay.engines.errors import EngineUnavailable
 from replay.machine.errors import DeviceFailure
 from replay.player.verifier import StateVerifier
 from replay.testing.source import ScriptedSource
@@ -126,8 +128,29 @@ def test_quiet_and_quieter(recorder: Recorder, capfd: Capture) -> None:
 def test_verbose_says_what_is_used(recorder: Recorder, capfd: Capture) -> None:
     assert main([hello(recorder), "-v"]) == 0
     shown = capfd.readouterr().err
-    assert "; recorded by a test\n" in shown
+    assert "solo5-replay: engine unicorn; recorded on unicorn by a test\n" in shown
     assert re.search(r"replayed in \d+\.\d+ s\n", shown)
+
+
+def test_verbose_says_why_the_recorders_engine_is_not_used(
+    recorder: Recorder, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> object:
+        raise EngineUnavailable("unicorn", "there is none")
+
+    path = hello(recorder)
+    factory = replaying.engine_factory
+    engines = {"unicorn": refuse, "native": factory("unicorn")}
+    monkeypatch.setattr(replaying, "engine_factory", engines.get)
+    monkeypatch.setattr(
+        "replay.engines.kvm.probe.probe", lambda: EngineUnavailable("kvm", "it emulates")
+    )
+    assert main([path, "-v"]) == 0
+    assert capfd.readouterr().err.splitlines()[:3] == [
+        "solo5-replay: not engine unicorn: there is none",
+        "solo5-replay: not engine kvm: it emulates",
+        "solo5-replay: engine native; recorded on unicorn by a test",
+    ]
 
 
 class TestUntil:

@@ -98,10 +98,10 @@ def test_a_guest_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path:
 
 
 def test_no_engine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def choose(_name: str) -> str:
+    def start(*_: object, **__: object) -> object:
         raise EngineUnavailable("any", "there is none")
 
-    monkeypatch.setattr("replay.cli.trace_replay.choose_engine", choose)
+    monkeypatch.setattr("replay.cli.trace_replay.start_replay", start)
     assert replayed(HELLO, Selection()) == ReplayStatus.CANNOT_REPLAY
     assert "there is none" in capsys.readouterr().err
 

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from replay.engines.registry import choose_engine
+from replay.engines.registry import COUNTING_ENGINE
 from replay.machine.position import Position
 from replay.testing import replayer
 from replay.testing.replayer import ReplayerFailed, ReplayerProcess, replay_file
 
 TRACE = Path(__file__).resolve().parents[4] / "traces" / "corpus" / "hello-1.0.mp"
-ENGINE = choose_engine("auto")
+ENGINE = COUNTING_ENGINE
 
 
 def test_a_faithful_replay() -> None:

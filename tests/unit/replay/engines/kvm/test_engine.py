@@ -25,7 +25,7 @@ from monitors.ports import (
     UnbackedAccess,
     Watched,
 )
-from replay.engines.errors import CannotGoOn, NotReproducible
+from replay.engines.errors import CannotGoOn, NoDebugRegister, NotReproducible
 from replay.engines.kvm import api
 from replay.engines.kvm.api import ExitReason
 from replay.engines.kvm.engine import KvmEngine
@@ -64,6 +64,8 @@ BOOT = {
 class Bench:
     """An engine over a transcript, with ``code`` as the guest's protected text."""
 
+    can_watch = True
+
     def __init__(self, make: Any, code: bytes, transcript: list[Any]) -> None:
         self.machine = make(transcript)
         self.vcpu = self.machine.vcpu
@@ -72,7 +74,7 @@ class Bench:
             struct.pack_into("<Q", self.ram.view, gpa, entry)
         code += b"\xc3"
         self.ram.view[TEXT : TEXT + len(code)] = code
-        self.engine = KvmEngine(lambda: self.machine)
+        self.engine = KvmEngine(lambda: self.machine, lambda: self.can_watch)
         self.engine.map(self.ram, [Protection(TEXT, TEXT + 0x1000, writable=False)])
         self.engine.set_registers(BOOT)
 
@@ -404,6 +406,17 @@ def test_a_watchpoint_comes_before_breakpoints(bench: Any, leave: Any) -> None:
     under.engine.set_breakpoints([TEXT + 4])
     under.engine.set_watchpoints([Watchpoint(0x180000, 8, Access.WRITE)])
     assert under.engine.run() == Watched(TEXT + 4, 0x180000)
+
+
+def test_what_the_host_does_not_report_is_not_watched(bench: Any) -> None:
+    under = bench(b"")
+    assert under.engine.watches_max == 4
+    under.can_watch = False
+    assert under.engine.watches_max == 0
+    under.engine.set_watchpoints([])
+    with pytest.raises(NoDebugRegister, match=r"0 debug registers .* 1 watchpoint") as refused:
+        under.engine.set_watchpoints([Watchpoint(0x180000, 8, Access.WRITE)])
+    assert refused.value.registers == 0
 
 
 # ---- memory tracked and kept

@@ -2,21 +2,29 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from replay.engines.errors import EngineUnavailable
-from replay.engines.kvm import api, probe
+from replay.engines.kvm import api, probe, trial
 from replay.engines.kvm.api import ExitReason
-from replay.engines.kvm.vm import open_device
+from replay.engines.kvm.device import open_device
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "in_background", lambda action: action())
 
 
 def _answers(
     monkeypatch: pytest.MonkeyPatch, scripted: Any, *transcript: Any
 ) -> EngineUnavailable | None:
     machine = scripted(list(transcript))
-    monkeypatch.setattr(probe, "VirtualMachine", lambda: machine)
+    monkeypatch.setattr(probe, "open_device", lambda: os.open(os.devnull, os.O_RDONLY))
+    monkeypatch.setattr(trial, "VirtualMachine", lambda **_: machine)
     monkeypatch.setattr(probe, "FAST_ENOUGH_S", 60)
     found = probe.probe()
     assert machine.is_closed
@@ -56,7 +64,8 @@ def test_a_slow_one(
     monkeypatch: pytest.MonkeyPatch, scripted: Any, leave: Any, port_detail: Any
 ) -> None:
     end = leave(ExitReason.IO, port_detail(0x80), data=bytes((9, 0, 0, 0)))
-    monkeypatch.setattr(probe, "VirtualMachine", lambda: scripted([end, end, end]))
+    monkeypatch.setattr(probe, "open_device", lambda: os.open(os.devnull, os.O_RDONLY))
+    monkeypatch.setattr(trial, "VirtualMachine", lambda **_: scripted([end, end, end]))
     monkeypatch.setattr(probe, "FAST_ENOUGH_S", 0)
     assert "takes" in str(probe.probe())
 
@@ -79,3 +88,18 @@ def test_a_guest_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "DEVICE", "/nowhere/kvm")
     assert "does not exist" in str(probe.probe())
+
+
+def test_no_device_loads_nothing_of_the_engine() -> None:
+    code = (
+        "import sys\n"
+        "from replay.engines.kvm import api, probe\n"
+        "api.DEVICE = '/nowhere/kvm'\n"
+        "assert probe.probe() is not None\n"
+        "print(*(name for name in sys.modules if name.startswith('replay.engines.kvm.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert loaded == {"api", "device", "probe"}

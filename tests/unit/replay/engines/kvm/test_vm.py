@@ -25,9 +25,10 @@ from monitors.ports import (
 )
 from monitors.vcpu import virtual_cpu
 from replay.engines.errors import CannotGoOn, EngineUnavailable
-from replay.engines.kvm import api, vm
+from replay.engines.kvm import vm
+from replay.engines.kvm.device import open_device
 from replay.engines.kvm.engine import KvmEngine
-from replay.engines.kvm.vm import VirtualMachine, cpuid_entries, open_device
+from replay.engines.kvm.vm import VirtualMachine, cpuid_entries
 from replay.engines.ram import GuestRam
 
 TEXT = 0x100000
@@ -216,21 +217,7 @@ def test_a_machine_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.Monkey
     before = _held()[0]
     with pytest.raises(EngineUnavailable, match="magic"):
         VirtualMachine()
-    assert _held()[0] == before
-
-
-def test_no_device_is_said_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(api, "DEVICE", str(tmp_path / "kvm"))
-    with pytest.raises(EngineUnavailable, match="does not exist") as missing:
-        open_device()
-    assert "kvm_intel" in missing.value.remedy
-
-
-def test_another_file_is_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "kvm").write_bytes(b"")
-    monkeypatch.setattr(api, "DEVICE", str(tmp_path / "kvm"))
-    with pytest.raises(EngineUnavailable):
-        open_device()
+    assert _held()[0] <= before  # the kernel may have been busy with another one
 
 
 def test_the_processor_is_the_virtual_one() -> None:

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 import pytest
 
 from replay.engines.native.child import Child
-from replay.engines.native.probe import why_unavailable
+from replay.engines.native.probe import probe
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    why_unavailable.cache_clear()
+    probe.cache_clear()
     yield
-    why_unavailable.cache_clear()
+    probe.cache_clear()
 
 
 def test_where_there_is_one() -> None:
-    assert why_unavailable() == ""
+    assert probe() is None
 
 
 def test_a_host_that_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_a_host_that_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BlockingIOError(11, "too many processes")
 
     monkeypatch.setattr(os, "posix_spawn", refuse)
-    why = why_unavailable()
+    why = str(probe())
     assert "too many processes" in why
     assert "ulimit -u" in why
 
@@ -41,7 +41,7 @@ def test_a_host_without_filters(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(1, "Operation not permitted", "system call 317")
 
     monkeypatch.setattr(Child, "lock_down", refuse)
-    assert "system call 317: Operation not permitted; allow ptrace and seccomp" in why_unavailable()
+    assert "system call 317: Operation not permitted; allow ptrace and seccomp" in str(probe())
     with pytest.raises(ProcessLookupError):
         signal.pidfd_send_signal(ended[0], 0)
     os.close(ended[0])
