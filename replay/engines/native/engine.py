@@ -260,16 +260,22 @@ class NativeEngine(Debuggable):
             if site is not None:
                 return self._exits.at_site(site)
         elif number == _SIGTRAP:
-            if self._stops.by_register():
-                return None
-            if not self._stops.idle and self._stops.is_breakpoint(rip - 1):
-                cpu.go_to(rip - 1)
+            if not self._stops.idle and self._comes_to_stop(rip):
                 return None
             site = self._sites.get(rip - 1)
             if site is not None:
                 cpu.go_to(rip - 1)
                 return self._exits.at_site(site)
         return self._signalled(number, rip)
+
+    def _comes_to_stop(self, rip: int) -> bool:
+        """Whether the trap that RIP is behind belongs to somebody who debugs the guest."""
+        if self._stops.by_register():
+            return True
+        if not self._stops.is_breakpoint(rip - 1):
+            return False
+        self._cpu.go_to(rip - 1)
+        return True
 
     def _go(self, how: int) -> int:
         """Let the process run; returns the signal that stopped it."""

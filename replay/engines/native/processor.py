@@ -92,27 +92,18 @@ class Processor:
 
     def store(self) -> None:
         """Give the process what has changed."""
-        if self._changed:
-            self._store_words()
+        if self._changed or (self._moved and self.words[ORIG_RAX] != NO_SYSTEM_CALL):
+            self.words[ORIG_RAX] = NO_SYSTEM_CALL
+            self._tracee.store()
+            self._changed = self._moved = False
         elif self._moved:
-            self._store_rip()
+            self._tracee.store_rip()
+            self._moved = False
         if self._floating:
             if self._floating_changed:
                 self._tracee.set_floating(pack_fxsave(self._floating))
             self._floating = {}
             self._floating_changed = False
-
-    def _store_words(self) -> None:
-        self.words[ORIG_RAX] = NO_SYSTEM_CALL
-        self._tracee.store()
-        self._changed = self._moved = False
-
-    def _store_rip(self) -> None:
-        if self.words[ORIG_RAX] != NO_SYSTEM_CALL:
-            self._store_words()
-        else:
-            self._tracee.store_rip()
-            self._moved = False
 
     def fetch(self) -> int:
         """Take note of where the process has stopped; returns RIP."""

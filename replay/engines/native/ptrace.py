@@ -130,10 +130,12 @@ class Tracee:
         ptrace, pid = self._ptrace, self.pid
         if ptrace(how, pid, None, None):
             raise self._failure(how)
-        number = _signal_in(os.waitpid(pid, _WAIT_ALL)[1])
+        _, status = os.waitpid(pid, _WAIT_ALL)
+        if status & 0xFF != _STOPPED or status == _ASKED_STATUS:
+            raise _no_stop(status)
         if ptrace(_GETREGS, pid, None, self._words_at):
             raise self._failure(_GETREGS)
-        return number
+        return status >> 8
 
     def resume(self, how: int = CONTINUE) -> None:
         """Let the process run (``CONTINUE``) or execute one instruction (``SINGLE_STEP``), without
@@ -145,16 +147,21 @@ class Tracee:
 
         Raises EngineFailure when it has ended instead, or its filter asks about a system call.
         """
-        return _signal_in(os.waitpid(self.pid, _WAIT_ALL)[1])
+        _, status = os.waitpid(self.pid, _WAIT_ALL)
+        if status & 0xFF != _STOPPED or status == _ASKED_STATUS:
+            raise _no_stop(status)
+        return status >> 8
 
     def wait_own_call(self) -> int:
         """Wait as ``wait`` does, and let the process make one system call that its filter asks
         about: it is the engine's own."""
         _, status = os.waitpid(self.pid, _WAIT_ALL)
-        if status != _ASKED_STATUS:
-            return _signal_in(status)
-        self.resume(CONTINUE)
-        return self.wait()
+        if status == _ASKED_STATUS:
+            self.resume(CONTINUE)
+            return self.wait()
+        if status & 0xFF != _STOPPED:
+            raise _no_stop(status)
+        return status >> 8
 
     def _request(self, request: int, data: Any = None, place: Any = None) -> None:
         if self._ptrace(request, self.pid, place, data):
@@ -180,16 +187,14 @@ def _place_of(number: int) -> ctypes.c_void_p:
     return ctypes.c_void_p(_DEBUG_REGISTERS + 8 * number)
 
 
-def _signal_in(status: int) -> int:
-    """The signal of a process that has stopped by one; raises EngineFailure for any other."""
-    if status & 0xFF != _STOPPED:
-        raise EngineFailure(f"the guest's process has ended: {_ending(status)}")
+def _no_stop(status: int) -> EngineFailure:
+    """What it means when waiting ends with no signal of the process."""
     if status == _ASKED_STATUS:
-        raise EngineFailure(
+        return EngineFailure(
             "the guest has jumped to where the engine makes its own system calls in the guest's "
             "process; --engine unicorn has no such place"
         )
-    return status >> 8
+    return EngineFailure(f"the guest's process has ended: {_ending(status)}")
 
 
 def _ending(status: int) -> str:
