@@ -75,10 +75,8 @@ class DirtyPages:
         tables = self._tables_under(cr3) if cr3 == self._state.flat_cr3 else None
         if tables is None:
             return
-        with self._instance.without_page_tables():
-            self._instance.uc.mem_map_ptr(
-                SHADOW_GPA, tables.size, uc_const.UC_PROT_ALL, tables.address
-            )
+        protection = uc_const.UC_PROT_ALL
+        self._instance.uc.mem_map_ptr(SHADOW_GPA, tables.size, protection, tables.address)
         self._tables, self._memory.guest_cr3 = tables, cr3
         self._state.flat_cr3 = SHADOW_GPA
         self._forget_lookups()

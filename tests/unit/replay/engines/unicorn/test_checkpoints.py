@@ -27,6 +27,15 @@ def test_a_snapshot_is_registers_and_pages_that_are_not_zero() -> None:
         assert HEAP // PAGE_BYTES not in snapshot.pages
 
 
+def test_what_was_let_through_is_not_let_through_elsewhere() -> None:
+    with guest("nop; out 1, al") as machine:
+        assert isinstance(machine.engine, UnicornEngine)
+        saved = machine.engine.save_processor()
+        machine.engine._state.passed_site = CODE + 1
+        machine.engine.restore_processor(saved)
+        assert machine.run() == PortWrite(1, 0, 1)
+
+
 def test_back_and_forth() -> None:
     with guest(COUNT_UP) as machine:
         engine = machine.engine

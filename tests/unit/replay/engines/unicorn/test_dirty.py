@@ -203,6 +203,16 @@ def test_neither_coming_nor_going_shows_in_registers_or_memory() -> None:
             assert (engine.registers(), memory_digest(machine.ram)) == before
 
 
+def test_a_complete_state_over_other_tables() -> None:
+    with tracked(f"mov rax, [{HEAP}]; hlt", segments=tables()) as (machine, engine):
+        state = engine.registers()
+        engine.write(PD_GPA + 8, bytes(8))
+        engine.set_registers(state)
+        assert is_shadowed(machine)
+        machine.run()
+        assert machine["cr2"] == HEAP
+
+
 def test_registers_that_a_debugger_changes() -> None:
     with tracked("hlt", segments=OWN_TABLES) as (machine, engine):
         engine.set_registers({"rax": 5})

@@ -13,6 +13,7 @@ from monitors.hvt.boot import PD_GPA, PML4_GPA
 from monitors.ports import Exit, PortWrite, Registers, Segment
 from replay.engines.ports import KeepsProcessor
 from replay.engines.ram import PAGE_BYTES
+from replay.engines.unicorn.callbacks import NOWHERE
 from replay.engines.unicorn.engine import UnicornEngine
 from replay.machine.digest import memory_digest
 from tests.unit.replay.engines.guests import (
@@ -27,6 +28,7 @@ from tests.unit.replay.engines.guests import (
     tables,
     with_handlers,
 )
+from tests.unit.replay.engines.unicorn.test_dirty import OTHER_TABLES, OWN_TABLES
 from tests.unit.replay.engines.unicorn.test_user_mode import user
 
 FACES = pytest.mark.parametrize("pure_python", [False, True], ids=["compiled", "python"])
@@ -192,6 +194,7 @@ def test_states_kept_before_anybody_tracked_pages(make: Maker) -> None:
         engine.restore_processor(saved)
         assert engine._dirty.are_tables_ours
         engine.dirty_pages()
+        engine.restore_processor(saved)
         engine.run_instructions(20)
         assert State.of(machine) == expected
         assert engine.dirty_pages()
@@ -215,6 +218,34 @@ def test_back_from_behind_a_change_of_the_guests_tables() -> None:
         assert machine["cr3"] == PML4_GPA
         machine.run()
         assert machine["cr2"] == HEAP
+
+
+def test_back_from_other_tables_of_the_guest() -> None:
+    text = f"mov eax, {OTHER_TABLES}; mov cr3, rax; out 1, al; mov [{HEAP}], al; out 2, al; ud2"
+    with guest(text, segments=OWN_TABLES) as machine:
+        engine, traveller = engine_of(machine), Traveller(machine)
+        start = traveller.place()
+        machine.run()
+        behind = traveller.place()
+        for _ in range(2):
+            traveller.go(start)
+            assert engine._dirty.are_tables_ours
+            assert machine["cr3"] == PML4_GPA
+            traveller.go(behind)
+            assert not engine._dirty.are_tables_ours
+            assert machine["cr3"] == OTHER_TABLES
+            assert engine._state.flat_cr3 == NOWHERE
+            assert machine.run() == PortWrite(2, OTHER_TABLES & 0xFF, 1)
+
+
+def test_what_a_process_sees_of_the_kernels_registers_comes_back() -> None:
+    with process() as machine:
+        engine = engine_of(machine)
+        saved, before = engine.save_processor(), engine.registers()
+        engine.set_registers({**before, "lstar": 0x1234})
+        assert machine["lstar"] == 0x1234
+        engine.restore_processor(saved)
+        assert engine.registers() == before
 
 
 @pytest.mark.parametrize("begins", [True, False])
