@@ -11,10 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "_opcodes.h"
 
-enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET, FULL };
+enum reason {
+    NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET, FULL, UNKNOWN, BREAK, WATCHED, INTERRUPT
+};
 
 #define NOWHERE (UINT64_C(1) << 63) /* not canonical: no instruction can lie there */
 
@@ -24,11 +27,51 @@ enum reason { NONE, SITE, VET, EXCEPTION, INVALID, MEMORY, TARGET, FULL };
  */
 #define TRANSLATED_MAX 450000
 
+#define UC_MEM_WRITE 17 /* enum uc_mem_type of unicorn.h */
+
 #define VETTED_SLOTS (1u << 15) /* a power of two; a collision only costs one more vetting */
 
 struct vetted {
     uint64_t pc;
     uint64_t fingerprint; /* of the block's length and bytes; 0 is never stored */
+};
+
+#define COUNTED_SLOTS (1u << 18) /* a power of two */
+#define COUNTED_MAX 196608       /* so many are used at most */
+
+/* How many instructions the block of so many bytes has; 0 in a slot that is free. */
+struct counted {
+    uint64_t pc;
+    uint32_t bytes;
+    uint32_t instructions;
+};
+
+/* What an address is for; USED is set in every slot that is taken, also where it is for nothing. */
+enum use { IS_SITE = 1, IS_BREAKPOINT = 2, IS_NOTED = 4, USED = 8 };
+
+struct place {
+    uint64_t address;
+    uint64_t uses;
+};
+
+/* Memory from `start` up to `end`, both physical. */
+struct watch {
+    uint64_t start;
+    uint64_t end;
+    uint64_t accesses; /* 1: writes, 2: reads */
+    uint64_t stops;    /* 1: behind the accessing instruction, 0: only note it */
+};
+
+/*
+ * Something reached: by the instruction at `rip` in the block that begins at `block`, before which
+ * `count` instructions had been executed.
+ */
+struct note {
+    uint64_t count;
+    uint64_t block;
+    uint64_t rip;
+    uint64_t gpa;   /* of the access */
+    uint64_t watch; /* the number of the watch, NOWHERE for a breakpoint */
 };
 
 struct state {
@@ -37,7 +80,7 @@ struct state {
     uint64_t size;    /* VET: bytes in the block */
     uint64_t instructions; /* VET: instructions in the block, 0 when not known */
     uint64_t detail;  /* EXCEPTION: vector; MEMORY: uc_mem_type */
-    uint64_t count;   /* instructions begun since counting was switched on */
+    uint64_t count;   /* instructions begun in this run, by blocks: executed before `block` */
     uint64_t target;  /* stop before instruction number `target` */
     uint64_t last_counted;
     uint64_t passed_site;  /* this site may be executed, once */
@@ -58,6 +101,28 @@ struct state {
     uint64_t crashed; /* the signal that ended Unicorn; it must not be used again */
     int64_t noted_ids[3];
     uint64_t rip, rax, rdx; /* after the last start: nearly every stop needs them */
+    uint64_t starting;    /* no block has begun since the emulator was started */
+    uint64_t by_blocks;   /* counting so, for which the guest must be unable to write its code */
+    uint64_t current;     /* instructions in the block at hand, not yet in `count` */
+    uint64_t block;       /* the address of that block, */
+    uint64_t block_bytes; /* and its size */
+    uint64_t tail;        /* the block at hand is cut short behind the last instruction wanted */
+    uint64_t interrupted; /* stop before the next block or instruction */
+    struct counted *counted;
+    uint64_t counted_blocks;
+    const uint8_t *sealed_pages; /* one byte a page: 1 where the guest cannot write */
+    struct place *places;
+    uint64_t places_mask;  /* their number less one */
+    uint64_t passed_break; /* no stop for the breakpoint there, once */
+    struct watch *watches;
+    uint64_t watches_count;
+    const uint8_t *watched_pages; /* one byte a page: 1 where some watch is */
+    uint64_t watched; /* an access has been seen for which the guest must stop, */
+    uint64_t watch;   /* and for which watch */
+    uint64_t watched_cr2; /* CR2 at that time */
+    int64_t cr2_id;
+    uint64_t hits; /* how much has been noted in this run */
+    struct note first, last, last_but_one;
 };
 
 /* uc_tb of unicorn.h: what an UC_HOOK_EDGE_GENERATED callback is told about a block. */
@@ -140,6 +205,8 @@ static bool is_harmless(void *uc, struct state *s, uint64_t pc, uint64_t bytes, 
     const uint8_t *code = s->ram + pc;
     s->code_pages[pc >> 12] = 1;
     s->code_pages[(pc + bytes - 1) >> 12] = 1;
+    if (s->by_blocks && !(s->sealed_pages[pc >> 12] && s->sealed_pages[(pc + bytes - 1) >> 12]))
+        return false;
     struct vetted *entry = slot(s, pc);
     if (entry->pc == pc && entry->fingerprint == fingerprint(code, bytes))
         return true;
@@ -156,12 +223,71 @@ static void ask_for_vetting(void *uc, struct state *s, uint64_t pc, uint64_t byt
     stop(uc, s, VET);
 }
 
+/* The block at hand has been executed to its end. */
+static void settle(struct state *s)
+{
+    s->count += s->current;
+    s->current = 0;
+}
+
+static struct counted *counted_slot(struct state *s, uint64_t pc, uint64_t bytes)
+{
+    uint64_t i = (pc * 0x9e3779b97f4a7c15ull ^ bytes) >> 46;
+    for (;; i = (i + 1) & (COUNTED_SLOTS - 1)) {
+        struct counted *entry = &s->counted[i];
+        if (entry->instructions == 0 || (entry->pc == pc && entry->bytes == bytes))
+            return entry;
+    }
+}
+
+/* Remember how many instructions a block has; false when there is no room. */
+bool s5_put_count(struct state *s, uint64_t pc, uint64_t bytes, uint64_t instructions)
+{
+    struct counted *entry = counted_slot(s, pc, bytes);
+    if (entry->instructions == 0) {
+        if (s->counted_blocks >= COUNTED_MAX)
+            return false;
+        s->counted_blocks++;
+    }
+    *entry = (struct counted){pc, (uint32_t)bytes, (uint32_t)instructions};
+    return true;
+}
+
+void s5_forget_counts(struct state *s)
+{
+    memset(s->counted, 0, COUNTED_SLOTS * sizeof *s->counted);
+    s->counted_blocks = 0;
+}
+
+static struct place *place_slot(struct state *s, uint64_t address)
+{
+    uint64_t i = (address * 0x9e3779b97f4a7c15ull) >> 32;
+    for (;; i++) {
+        struct place *entry = &s->places[i & s->places_mask];
+        if (entry->uses == 0 || entry->address == address)
+            return entry;
+    }
+}
+
+/* Say what an address is for from now on. The caller keeps free slots in the table. */
+void s5_put_place(struct state *s, uint64_t address, uint64_t uses)
+{
+    *place_slot(s, address) = (struct place){address, uses | USED};
+}
+
 /* A block has been translated and not yet executed: it must be vetted first. */
 void s5_edge(void *uc, struct translated_block *now, struct translated_block *before, struct state *s)
 {
     (void)before;
+    if (s->tail)
+        return;
+    if (s->reason == NONE)
+        settle(s);
     s->translated += now->instructions;
-    if (s->translated > TRANSLATED_MAX && s->reason == NONE)
+    bool is_full = s->translated > TRANSLATED_MAX;
+    if (s->counted != NULL)
+        is_full |= !s5_put_count(s, now->pc, now->bytes, now->instructions);
+    if (is_full && s->reason == NONE)
         stop(uc, s, FULL);
     ask_for_vetting(uc, s, now->pc, now->bytes, now->instructions);
 }
@@ -175,35 +301,161 @@ void s5_entry(void *uc, uint64_t address, uint32_t size, struct state *s)
         ask_for_vetting(uc, s, address, size, 0);
 }
 
-/* The guest is about to execute a known site. */
-void s5_site(void *uc, uint64_t address, uint32_t size, struct state *s)
+/* Bound to every block while instructions are counted: the first one has not been reported. */
+void s5_first(void *uc, uint64_t pc, uint32_t bytes, struct state *s)
 {
-    (void)size;
-    if (s->reason != NONE)
+    if (s->reason != NONE || !s->starting)
         return;
-    if (s->passed_site == address) {
-        s->passed_site = NOWHERE;
-        return;
-    }
-    s->address = address;
-    stop(uc, s, SITE);
+    s->starting = 0;
+    if (s->passed_entry != pc)
+        ask_for_vetting(uc, s, pc, bytes, 0);
+    s->passed_entry = NOWHERE;
 }
 
-/* Bound to every instruction while somebody counts. */
+static void stop_before(void *uc, struct state *s, enum reason reason, uint64_t pc, uint64_t bytes)
+{
+    s->address = pc;
+    s->size = bytes;
+    stop(uc, s, reason);
+}
+
+/* Bound to every block while blocks are counted. */
+void s5_block(void *uc, uint64_t pc, uint32_t bytes, struct state *s)
+{
+    uint64_t instructions;
+
+    if (s->reason != NONE)
+        return;
+    settle(s);
+    if (s->tail) {
+        s->starting = 0;
+        instructions = s->target - s->count;
+    } else {
+        s5_first(uc, pc, bytes, s);
+        if (s->reason != NONE)
+            return;
+        instructions = counted_slot(s, pc, bytes)->instructions;
+        if (s->interrupted)
+            stop_before(uc, s, INTERRUPT, pc, bytes);
+        else if (instructions == 0)
+            stop_before(uc, s, UNKNOWN, pc, bytes);
+        else if (instructions > s->target - s->count)
+            stop_before(uc, s, TARGET, pc, bytes);
+        if (s->reason != NONE)
+            return;
+    }
+    s->current = instructions;
+    s->block = pc;
+    s->block_bytes = bytes;
+}
+
+static void note(struct state *s, struct note now)
+{
+    if (s->hits == 0)
+        s->first = now;
+    s->hits++;
+    s->last_but_one = s->last;
+    s->last = now;
+}
+
+/* Whether the guest must stop at a place, before the instruction there. */
+static bool stops_at(void *uc, struct state *s, uint64_t address, uint64_t block)
+{
+    uint64_t uses = place_slot(s, address)->uses;
+
+    if (s->passed_site == address) {
+        s->passed_site = NOWHERE;
+        return false;
+    }
+    if (uses & IS_NOTED)
+        note(s, (struct note){s->count, block, address, 0, NOWHERE});
+    if (uses & IS_BREAKPOINT && s->passed_break != address)
+        stop_before(uc, s, BREAK, address, 0);
+    else if (uses & IS_SITE)
+        stop_before(uc, s, SITE, address, 0);
+    if (uses)
+        s->passed_break = NOWHERE;
+    return s->reason != NONE;
+}
+
+/* A fault in an instruction with a hook spoils the lazily computed flags. */
+static void keep_flags(void *uc, struct state *s, uint64_t address)
+{
+    s->hooked_at = address;
+    s->reg_read(uc, (int)s->flags_id, &s->hooked_flags);
+}
+
+/* The guest is about to execute the instruction at a place. */
+void s5_place(void *uc, uint64_t address, uint32_t size, struct state *s)
+{
+    (void)size;
+    if (s->reason == NONE && !stops_at(uc, s, address, s->block))
+        keep_flags(uc, s, address);
+}
+
+/* Bound to every instruction while instructions are counted. */
 void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
 {
     (void)size;
     if (s->reason != NONE)
         return;
-    if (s->count >= s->target) {
+    if (s->watched)
+        stop(uc, s, WATCHED);
+    else if (s->count >= s->target)
         stop(uc, s, TARGET);
+    else if (s->interrupted)
+        stop(uc, s, INTERRUPT);
+    else if (!stops_at(uc, s, address, address)) {
+        s->count++;
+        s->last_counted = address;
+        keep_flags(uc, s, address);
         return;
     }
-    s->count++;
-    s->last_counted = address;
-    /* A fault in an instruction with a hook spoils the lazily computed flags. */
-    s->hooked_at = address;
-    s->reg_read(uc, (int)s->flags_id, &s->hooked_flags);
+    s->last_counted = NOWHERE;
+}
+
+static bool is_same_instruction(const struct note *a, const struct note *b)
+{
+    return a->count == b->count && a->block == b->block && a->rip == b->rip;
+}
+
+static void accessed(void *uc, struct state *s, uint64_t index, uint64_t gpa)
+{
+    struct note now = {s->count, s->block, 0, gpa, index};
+
+    s->reg_read(uc, (int)s->noted_ids[0], &now.rip);
+    if (s->watches[index].stops) {
+        if (s->watched)
+            return;
+        s->watched = 1;
+        s->watch = index;
+        s->reg_read(uc, (int)s->cr2_id, &s->watched_cr2);
+        return;
+    }
+    if (!s->by_blocks) {
+        now.count--;
+        now.block = now.rip;
+    }
+    if (s->hits == 0 || s->last.watch == NOWHERE || !is_same_instruction(&s->last, &now))
+        note(s, now);
+}
+
+/* The guest accesses memory near some that is watched. */
+void s5_access(void *uc, int type, uint64_t gpa, int size, int64_t value, struct state *s)
+{
+    uint64_t end = gpa + (uint64_t)size;
+    uint64_t access = type == UC_MEM_WRITE ? 1 : 2;
+
+    (void)value;
+    if (s->reason != NONE || end > s->ram_bytes)
+        return;
+    if (!s->watched_pages[gpa >> 12] && !s->watched_pages[(end - 1) >> 12])
+        return;
+    for (uint64_t i = 0; i < s->watches_count; i++) {
+        const struct watch *watch = &s->watches[i];
+        if (watch->accesses & access && gpa < watch->end && end > watch->start)
+            accessed(uc, s, i, gpa > watch->start ? gpa : watch->start);
+    }
 }
 
 void s5_exception(void *uc, uint32_t vector, struct state *s)
@@ -277,6 +529,7 @@ int s5_start(void *uc, uint64_t pc, struct state *s)
         s->crashed = (uint64_t)number;
         return -1;
     }
+    s->starting = 1;
     is_emulating = 1;
     error = s->emu_start(uc, pc, 0, 0, 0);
     is_emulating = 0;

@@ -1,7 +1,7 @@
 """The callbacks that note why a guest should stop, compiled or in Python.
 
-``_hooks.c`` holds the fast ones, ``_PythonCallbacks`` the same logic for hosts where that could not
-be compiled: slower, with the same stops at the same instructions. Both write one ``State``.
+``_hooks.c`` holds the fast ones, ``python_callbacks.py`` the same logic for hosts where that could
+not be compiled: slower, with the same stops at the same instructions. Both write one ``State``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import enum
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 from replay.engines.ram import GuestRam
-from replay.engines.sites import may_hold_site
 from replay.engines.unicorn import registers
 
 VETTED_SLOTS = 1 << 15
-_TRANSLATED_MAX = 450_000
-_NOTED = ("rip", "rax", "rdx")
+COUNTED_SLOTS = 1 << 18
+TRANSLATED_MAX = 450_000
+NOTED = ("rip", "rax", "rdx")
 NOWHERE = 1 << 63
 """No address of an instruction (``NOWHERE`` of _hooks.c)."""
 
@@ -41,10 +41,62 @@ class Reason(enum.IntEnum):
     MEMORY = 5
     TARGET = 6
     FULL = 7
+    UNKNOWN = 8
+    BREAK = 9
+    WATCHED = 10
+    INTERRUPT = 11
+
+
+class Use(enum.IntFlag):
+    """What a place is for (``enum use`` of _hooks.c)."""
+
+    NONE = 0
+    SITE = 1
+    BREAKPOINT = 2
+    NOTED = 4
 
 
 class _Vetted(ctypes.Structure):
     _fields_ = (("pc", ctypes.c_uint64), ("fingerprint", ctypes.c_uint64))
+
+
+class Counted(ctypes.Structure):
+    """``struct counted`` of _hooks.c: how many instructions a block has."""
+
+    _fields_ = (
+        ("pc", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint32),
+        ("instructions", ctypes.c_uint32),
+    )
+
+
+class Place(ctypes.Structure):
+    """``struct place`` of _hooks.c: an address, and what it is for."""
+
+    _fields_ = (("address", ctypes.c_uint64), ("uses", ctypes.c_uint64))
+
+
+class Watch(ctypes.Structure):
+    """``struct watch`` of _hooks.c: guest physical memory that is looked after."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
+        ("accesses", ctypes.c_uint64),
+        ("stops", ctypes.c_uint64),
+    )
+
+
+class Note(ctypes.Structure):
+    """``struct note`` of _hooks.c: where something was reached."""
+
+    _fields_ = (
+        ("count", ctypes.c_uint64),
+        ("block", ctypes.c_uint64),
+        ("rip", ctypes.c_uint64),
+        ("gpa", ctypes.c_uint64),
+        ("watch", ctypes.c_uint64),
+    )
 
 
 class State(ctypes.Structure):
@@ -79,6 +131,30 @@ class State(ctypes.Structure):
         ("rip", ctypes.c_uint64),
         ("rax", ctypes.c_uint64),
         ("rdx", ctypes.c_uint64),
+        ("starting", ctypes.c_uint64),
+        ("by_blocks", ctypes.c_uint64),
+        ("current", ctypes.c_uint64),
+        ("block", ctypes.c_uint64),
+        ("block_bytes", ctypes.c_uint64),
+        ("tail", ctypes.c_uint64),
+        ("interrupted", ctypes.c_uint64),
+        ("counted", ctypes.POINTER(Counted)),
+        ("counted_blocks", ctypes.c_uint64),
+        ("sealed_pages", ctypes.c_void_p),
+        ("places", ctypes.POINTER(Place)),
+        ("places_mask", ctypes.c_uint64),
+        ("passed_break", ctypes.c_uint64),
+        ("watches", ctypes.POINTER(Watch)),
+        ("watches_count", ctypes.c_uint64),
+        ("watched_pages", ctypes.c_void_p),
+        ("watched", ctypes.c_uint64),
+        ("watch", ctypes.c_uint64),
+        ("watched_cr2", ctypes.c_uint64),
+        ("cr2_id", ctypes.c_int64),
+        ("hits", ctypes.c_uint64),
+        ("first", Note),
+        ("last", Note),
+        ("last_but_one", Note),
     )
 
 
@@ -92,31 +168,28 @@ class TranslatedBlock(ctypes.Structure):
     )
 
 
-_EMU_START = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_uint64,
-    ctypes.c_uint64,
-    ctypes.c_uint64,
-    ctypes.c_size_t,
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Addresses for ``uc_hook_add``, the function that remembers a vetted block, and the one that
-    starts Unicorn: ``start(handle, pc, state)`` returns its error number, and -1 after a crash."""
+    """Addresses for ``uc_hook_add``, the functions that tell them of a vetted block, of the number
+    of instructions in a block, and what an address is for; and the one that starts Unicorn:
+    ``start(handle, pc, state)`` returns its error number, and -1 after a crash."""
 
     compiled: bool
-    site: Any
+    place: Any
     edge: Any
     entry: Any
+    first: Any
+    block: Any
     count: Any
+    access: Any
     exception: Any
     invalid: Any
     memory: Any
     start: Any
     mark_vetted: Callable[[int, int], None]
+    put_count: Callable[[int, int, int], object]
+    forget_counts: Callable[[], None]
+    put_place: Callable[[int, int], None]
 
 
 def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any) -> State:
@@ -132,8 +205,11 @@ def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any) -> State:
     state.emu_start = ctypes.cast(unicorn_library.uc_emu_start, ctypes.c_void_p)
     state.cr3_id = registers.CR3_ID
     state.flags_id = registers.UNICORN_ID["rflags"]
-    state.noted_ids[:] = [registers.UNICORN_ID[name] for name in _NOTED]
+    state.cr2_id = registers.UNICORN_ID["cr2"]
+    state.noted_ids[:] = [registers.UNICORN_ID[name] for name in NOTED]
     state.passed_site = state.passed_entry = state.flat_cr3 = state.hooked_at = NOWHERE
+    state.passed_break = state.last_counted = NOWHERE
+    state.places = (Place * 1)()
     return state
 
 
@@ -141,23 +217,35 @@ def make_callbacks(state: State, unicorn_library: Any) -> Callbacks:
     """The compiled callbacks where they exist, else the Python ones."""
     library = None if os.environ.get(PURE_PYTHON_VARIABLE) else _compiled_library()
     if library is None:
-        return _PythonCallbacks(state, unicorn_library).table()
-    mark = library.s5_mark_vetted
-    mark.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
-    mark.restype = None
+        from replay.engines.unicorn.python_callbacks import PythonCallbacks
+
+        return PythonCallbacks(state, unicorn_library).table()
     pointer = ctypes.addressof(state)
     return Callbacks(
         compiled=True,
-        site=library.s5_site,
+        place=library.s5_place,
         edge=library.s5_edge,
         entry=library.s5_entry,
+        first=library.s5_first,
+        block=library.s5_block,
         count=library.s5_count,
+        access=library.s5_access,
         exception=library.s5_exception,
         invalid=library.s5_invalid,
         memory=library.s5_memory,
         start=_start_function(library),
-        mark_vetted=lambda pc, size: mark(pointer, pc, size),
+        mark_vetted=_function(library.s5_mark_vetted, pointer, 2),
+        put_count=_function(library.s5_put_count, pointer, 3),
+        forget_counts=_function(library.s5_forget_counts, pointer, 0),
+        put_place=_function(library.s5_put_place, pointer, 2),
     )
+
+
+def _function(function: Any, state_pointer: int, arguments: int) -> Callable[..., None]:
+    """A function of the library that takes the state and some integers."""
+    function.argtypes = (ctypes.c_void_p, *[ctypes.c_uint64] * arguments)
+    function.restype = None
+    return partial(function, state_pointer)
 
 
 @cache
@@ -187,127 +275,3 @@ def _fits(library: ctypes.CDLL) -> bool:
         return False
     state_bytes.restype = ctypes.c_uint64
     return bool(state_bytes() == ctypes.sizeof(State))
-
-
-class _PythonCallbacks:
-    """_hooks.c, function by function."""
-
-    def __init__(self, state: State, unicorn_library: Any) -> None:
-        self._state = state
-        self._emu_start = _EMU_START(("uc_emu_start", unicorn_library))
-        self._emu_stop = unicorn_library.uc_emu_stop
-        self._reg_read = unicorn_library.uc_reg_read
-        self._vetted: dict[tuple[int, int], bytes] = {}
-
-    def table(self) -> Callbacks:
-        pointer, u64, u32 = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
-        block = ctypes.POINTER(TranslatedBlock)
-        inline = ctypes.CFUNCTYPE(None, pointer, u64, u32, pointer)
-        memory = ctypes.CFUNCTYPE(
-            ctypes.c_bool, pointer, ctypes.c_int, u64, ctypes.c_int, ctypes.c_int64, pointer
-        )
-        return Callbacks(
-            compiled=False,
-            site=inline(self._site),
-            edge=ctypes.CFUNCTYPE(None, pointer, block, block, pointer)(self._edge),
-            entry=inline(self._entry),
-            count=inline(self._count),
-            exception=ctypes.CFUNCTYPE(None, pointer, u32, pointer)(self._exception),
-            invalid=ctypes.CFUNCTYPE(ctypes.c_bool, pointer, pointer)(self._invalid),
-            memory=memory(self._memory),
-            start=self._start,
-            mark_vetted=self._mark_vetted,
-        )
-
-    def _start(self, uc: Any, pc: int, _state: Any) -> int:
-        error = int(self._emu_start(uc, pc, 0, 0, 0))
-        value = ctypes.c_uint64()
-        for name, identifier in zip(_NOTED, self._state.noted_ids, strict=True):
-            self._reg_read(uc, identifier, ctypes.byref(value))
-            setattr(self._state, name, value.value)
-        return error
-
-    def _stop(self, uc: int, reason: Reason) -> None:
-        self._state.reason = reason
-        self._emu_stop(ctypes.c_void_p(uc))
-
-    def _code(self, pc: int, size: int) -> bytes | None:
-        if not size or pc >= self._state.ram_bytes or size > self._state.ram_bytes - pc:
-            return None
-        return ctypes.string_at(self._state.ram + pc, size)
-
-    def _mark_vetted(self, pc: int, size: int) -> None:
-        code = self._code(pc, size)
-        if code is not None:
-            self._vetted[pc, size] = code
-
-    def _edge(self, uc: int, now: Any, _before: Any, _user: int) -> None:
-        block, state = now.contents, self._state
-        state.translated += block.instructions
-        if state.translated > _TRANSLATED_MAX and state.reason == Reason.NONE:
-            self._stop(uc, Reason.FULL)
-        self._ask_for_vetting(uc, block.pc, block.bytes, block.instructions)
-
-    def _entry(self, uc: int, address: int, size: int, _user: int) -> None:
-        if self._state.passed_entry == address:
-            self._state.passed_entry = NOWHERE
-        else:
-            self._ask_for_vetting(uc, address, size, 0)
-
-    def _ask_for_vetting(self, uc: int, pc: int, size: int, instructions: int) -> None:
-        state = self._state
-        if state.reason != Reason.NONE or self._is_harmless(uc, pc, size):
-            return
-        state.address, state.size, state.instructions = pc, size, instructions
-        self._stop(uc, Reason.VET)
-
-    def _is_harmless(self, uc: int, pc: int, size: int) -> bool:
-        state, cr3 = self._state, ctypes.c_uint64()
-        self._reg_read(ctypes.c_void_p(uc), state.cr3_id, ctypes.byref(cr3))
-        code = self._code(pc, size) if cr3.value == state.flat_cr3 else None
-        if code is None:
-            return False
-        for page in {pc >> 12, (pc + size - 1) >> 12}:
-            ctypes.memset(state.code_pages + page, 1, 1)
-        return self._vetted.get((pc, size)) == code or not may_hold_site(code)
-
-    def _site(self, uc: int, address: int, _size: int, _user: int) -> None:
-        state = self._state
-        if state.reason != Reason.NONE:
-            return
-        if state.passed_site == address:
-            state.passed_site = NOWHERE
-            return
-        state.address = address
-        self._stop(uc, Reason.SITE)
-
-    def _count(self, uc: int, address: int, _size: int, _user: int) -> None:
-        state = self._state
-        if state.reason != Reason.NONE:
-            return
-        if state.count >= state.target:
-            self._stop(uc, Reason.TARGET)
-            return
-        state.count += 1
-        state.last_counted = state.hooked_at = address
-        flags = ctypes.c_uint64()
-        self._reg_read(ctypes.c_void_p(uc), state.flags_id, ctypes.byref(flags))
-        state.hooked_flags = flags.value
-
-    def _exception(self, uc: int, vector: int, _user: int) -> None:
-        if self._state.reason == Reason.NONE:
-            self._state.detail = vector
-            self._stop(uc, Reason.EXCEPTION)
-
-    def _invalid(self, uc: int, _user: int) -> bool:
-        if self._state.reason == Reason.NONE:
-            self._stop(uc, Reason.INVALID)
-        return True
-
-    def _memory(
-        self, _uc: int, kind: int, address: int, _size: int, _value: int, _user: int
-    ) -> bool:
-        if self._state.reason == Reason.NONE:
-            self._state.reason = Reason.MEMORY
-            self._state.address, self._state.detail = address, kind
-        return False

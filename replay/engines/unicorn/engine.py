@@ -16,58 +16,57 @@ from unicorn import unicorn_const as uc_const
 
 from monitors.ports import (
     Exit,
-    Hlt,
     Interrupted,
-    PortRead,
-    PortWrite,
     Protection,
     Registers,
     SystemCall,
     TargetReached,
     TranslationFault,
-    TrapKind,
     TripleFault,
     UnbackedAccess,
     UserFault,
 )
 from replay.engines.errors import EngineFailure
 from replay.engines.ram import GuestRam
-from replay.engines.sites import LONGEST_INSTRUCTION, Site, SiteKind
+from replay.engines.sites import LONGEST_INSTRUCTION
 from replay.engines.unicorn import registers
+from replay.engines.unicorn.at_sites import AtSites
 from replay.engines.unicorn.callbacks import NOWHERE, Reason, State, make_callbacks, make_state
 from replay.engines.unicorn.checkpoints import Restorable
 from replay.engines.unicorn.control import ControlUnit
+from replay.engines.unicorn.counting import Counting, Mode
+from replay.engines.unicorn.debugging import Debuggable
 from replay.engines.unicorn.dirty import DirtyPages
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.operands import misses_stack
+from replay.engines.unicorn.places import Places
 from replay.engines.unicorn.processor import ProcessorKeeper
-from replay.engines.unicorn.site_exits import TIME_TRAPS, refusal, trap_of
 from replay.engines.unicorn.user_mode import UserMode, is_user_state
 from replay.engines.unicorn.user_tables import HIDDEN_GPA
 from replay.engines.unicorn.vetting import Vetting
+from replay.engines.unicorn.watching import Watching
 
 _DB, _BP, _UD, _SS, _GP = 1, 3, 6, 12, 13
 _INT1, _INT3 = b"\xf1", b"\xcc"
-_IA32_TSC = 0x10
 _STATUS_FLAGS = 0x8D5  # CF PF AF ZF SF OF
-_U32_MAX = (1 << 32) - 1
 _U64_MAX = (1 << 64) - 1
 
-_NONE, _SITE, _VET = (reason.value for reason in (Reason.NONE, Reason.SITE, Reason.VET))
+_NONE, _SITE = Reason.NONE.value, Reason.SITE.value
+_OWN_BUSINESS = frozenset((Reason.VET, Reason.FULL, Reason.UNKNOWN))
 
 
-class UnicornEngine(Restorable):
+class UnicornEngine(Debuggable, Restorable, AtSites):
     """One guest under Unicorn; see ``replay.engines.ports.Engine`` and ``CountsInstructions``."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._instance = Instance()
         self._state = State()
         self._pc = 0
         self._after_reset: Any = None
         self._interrupt_requested = False
-        self._count_hook: int | None = None
         self._user: UserMode | None = None
 
     def map(self, ram: GuestRam, protections: Sequence[Protection]) -> None:
@@ -77,14 +76,22 @@ class UnicornEngine(Restorable):
         self._state = make_state(ram, self._memory.watched_pages, library)
         self._callbacks = make_callbacks(self._state, library)
         self._instance.use(self._callbacks, self._state)
-        self._vetting = Vetting(self._instance, self._memory, self._state, self._callbacks)
         self._exceptions = ExceptionUnit(self._instance, self._memory)
-        self._vetting.after_unhooking = self._exceptions.forget_previous
+        self._assemble_observers()
         self._control = ControlUnit(self._instance, self._memory)
         self._dirty = DirtyPages(self._instance, self._memory, self._state)
         self._vetting.before_distrust = self._dirty.leave
         self._keeper = ProcessorKeeper(self._instance, self._memory, self._vetting, self._dirty)
         self._install_hooks()
+
+    def _assemble_observers(self) -> None:
+        instance, memory, callbacks = self._instance, self._memory, self._callbacks
+        self._places = Places(instance, self._state, callbacks)
+        self._vetting = Vetting(instance, memory, callbacks, self._places)
+        self._counting = Counting(instance, memory, callbacks, self._vetting, self._places)
+        self._watching = Watching(instance, memory, self._state, callbacks)
+        after_unhooking = self._exceptions.forget_previous
+        self._vetting.after_unhooking = self._watching.after_unhooking = after_unhooking
 
     def read(self, gpa: int, size: int) -> bytes:
         """See ``Engine.read``."""
@@ -118,31 +125,23 @@ class UnicornEngine(Restorable):
 
     def run(self) -> Exit:
         """See ``Engine.run``."""
+        return self._run(_U64_MAX)
+
+    def _run_to_exit(self) -> Exit:
         while True:
             if self._interrupt_requested:
                 self._interrupt_requested = False
+                self._state.interrupted = 0
                 self._withdraw_passes()
                 return Interrupted()
             exit_ = self._advance()
             if exit_ is not None:
                 return exit_
 
-    def run_instructions(self, count: int) -> Exit:
-        """See ``CountsInstructions.run_instructions``."""
-        self._start_counting(count)
-        try:
-            return self.run()
-        finally:
-            self._stop_counting()
-
-    @property
-    def instructions_retired(self) -> int:
-        """See ``CountsInstructions.instructions_retired``."""
-        return int(self._state.count)
-
     def interrupt(self) -> None:
         """See ``Engine.interrupt``. A caller repeats it until ``run`` has returned, since a request
         between two starts of the emulator is seen only at the next stop."""
+        self._state.interrupted = 1
         self._interrupt_requested = True
         self._instance.stop()
 
@@ -158,6 +157,7 @@ class UnicornEngine(Restorable):
         if self._after_reset is None:
             self._after_reset = uc.context_save()
             self._exceptions.prepare()
+        self._counting.pause()
         self._vetting.distrust_tables()
         uc.context_restore(self._after_reset)
         self._withdraw_passes()
@@ -182,7 +182,7 @@ class UnicornEngine(Restorable):
     def _advance(self) -> Exit | None:
         """Run to the next stop; ``None`` when it was the engine's own business."""
         state = self._state
-        if state.passed_entry != self._pc:
+        if state.passed_entry != self._pc and self._counting.mode is Mode.NOTHING:
             self._vetting.prepare(self._pc)
         state.reason = _NONE
         error = self._instance.start(self._pc)
@@ -190,12 +190,30 @@ class UnicornEngine(Restorable):
         if reason == _SITE:
             return self._stopped_at(state.address)
         self._pc = state.rip
-        if reason == _VET:
-            self._vetting.vet()
+        if reason in _OWN_BUSINESS:
+            self._look_at_block(reason)
             return None
         return self._other_stop(reason, error)
 
+    def _look_at_block(self, reason: int) -> None:
+        """The guest stands before a block that has to be looked at."""
+        match reason:
+            case Reason.UNKNOWN:
+                self._counting.learn_block()
+            case Reason.FULL:
+                self._vetting.forget_all()
+                self._counting.forget_blocks()
+            case Reason.VET if self._counting.mode is Mode.BLOCKS:
+                if self._counting.is_countable():
+                    self._vetting.vet()
+                else:
+                    self._counting.go_by_instruction()
+            case _:
+                self._vetting.vet()
+
     def _other_stop(self, reason: int, error: int) -> Exit | None:
+        if self._state.watched and reason != Reason.WATCHED and self._has_accessed():
+            return self._watched()
         match reason:
             case Reason.EXCEPTION:
                 return self._exception()
@@ -204,14 +222,33 @@ class UnicornEngine(Restorable):
             case Reason.MEMORY:
                 return self._memory_exit()
             case Reason.TARGET:
-                self._withdraw_passes()
-                return TargetReached()
-            case Reason.FULL:
-                self._vetting.forget_all()
+                return self._at_target()
+            case Reason.BREAK:
+                return self._break()
+            case Reason.WATCHED:
+                return self._watched()
+            case Reason.INTERRUPT:
                 return None
+        self._counting.before(self._pc)
         if error and not self._interrupt_requested:
             raise EngineFailure(f"Unicorn stopped at {self._pc:#x}: {unicorn.UcError(error)}")
         return None
+
+    def _at_target(self) -> Exit | None:
+        """The guest stands before a block that is longer than what may be executed of it."""
+        if self._is_done():
+            return TargetReached()
+        if not self._counting.cut_block():
+            self._counting.go_by_instruction()
+            return None
+        try:
+            exit_ = self._advance()
+        finally:
+            self._counting.uncut_block()
+        return TargetReached() if exit_ is None and self._is_done() else exit_
+
+    def _is_done(self) -> bool:
+        return bool(self._state.count >= self._state.target)
 
     def _exception(self) -> Exit | None:
         state = self._state
@@ -229,22 +266,24 @@ class UnicornEngine(Restorable):
     def _invalid_instruction(self) -> Exit | None:
         """What Unicorn cannot decode it leaves out of the block, and so out of what was vetted: a
         site after all, or an invalid opcode for the guest."""
+        self._counting.before(self._pc)
+        if self._is_done():
+            return TargetReached()
         if self._memory.code(self._pc, 1) == _INT1:
             return self._deliver(Raised(_DB, software=True, next_rip=self._pc + 1))
         site = self._vetting.look(self._pc)
         if site is None or self._vetting.knows(site):
             return self._deliver(Raised(_UD))
-        self._uncount()
         self._vetting.learn(site)
         return None
 
     def _deliver(self, raised: Raised) -> Exit | None:
         if raised.software:
             self._pc = self._software_interrupt(raised)
-        else:
-            self._uncount()
+        self._counting.before(self._pc)
         if self._user is not None:
             return self._leave_user_mode(self._user.fault(raised, self._pc))
+        self._state.count += raised.software
         target = self._exceptions.deliver(raised, self._pc)
         if isinstance(target, TripleFault):
             return target
@@ -252,7 +291,6 @@ class UnicornEngine(Restorable):
         return None
 
     def _leave_user_mode(self, exit_: UserFault | SystemCall) -> Exit:
-        self._uncount()
         self._pc = exit_.rip
         self._exceptions.forget_previous()
         return exit_
@@ -267,132 +305,17 @@ class UnicornEngine(Restorable):
     def _memory_exit(self) -> Exit:
         gpa, kind = self._state.address, self._state.detail
         self._exceptions.forget_previous()
-        self._uncount()
+        self._counting.before(self._pc)
         if kind == uc_const.UC_MEM_WRITE_PROT:
             return TranslationFault(self._pc, gpa)
         return UnbackedAccess(self._pc, gpa)
 
-    # ---- sites
-
-    def _stopped_at(self, address: int) -> Exit | None:
-        self._pc = address
-        site = self._vetting.site(address)
-        if self._count_hook is not None:
-            self._uncount()
-            if self._state.count >= self._state.target:
-                return TargetReached()
-        if site is None:
-            self._pass(address)
-            return None
-        return self._at_site(site)
-
-    def _at_site(self, site: Site) -> Exit | None:
-        """The exit at a site; the guest goes on behind it."""
-        if self._user is not None and site.kind is SiteKind.INVALID:
-            # At level 3 Unicorn ends privileged instructions before their operands, and the block.
-            site = self._vetting.look(site.address) or site
-        outcome = None if self._user is None else self._user.judge(site)
-        if isinstance(outcome, Raised):
-            return self._deliver(outcome)
-        if outcome is not None:
-            self._pc = outcome.rip
-            return outcome
-        match site.kind:
-            case SiteKind.OUT | SiteKind.TRAP | SiteKind.IN | SiteKind.HLT:
-                return self._cross(site)
-            case SiteKind.CONTROL:
-                return self._judge(site)
-            case SiteKind.INVALID:
-                return self._deliver(Raised(_UD))
-            case SiteKind.REFUSE:
-                raise refusal(site)
-            case SiteKind.RDMSR:
-                return self._read_msr(site)
-            case SiteKind.PAUSE:
-                self._skip(site)
-        return None
-
-    def _cross(self, site: Site) -> Exit:
-        self._pc = _behind(site)
-        match site.kind:
-            case SiteKind.OUT:
-                value = self._state.rax & ((1 << (8 * site.size)) - 1)
-                return PortWrite(self._port(site), value, site.size)
-            case SiteKind.IN:
-                return PortRead(self._port(site), site.size)
-            case SiteKind.HLT:
-                return Hlt(site.address)
-        return trap_of(site, self._instance.get)
-
-    def _judge(self, site: Site) -> Exit | None:
-        raised = self._control.judge(site)
-        if raised is not None:
-            return self._deliver(raised)
-        if self._dirty.carry_out(site):
-            self._skip(site)
-            return None
-        if site.text.startswith("mov cr3"):
-            self._vetting.distrust_tables()
-        self._pass(site.address)
-        return None
-
-    def _pass(self, address: int) -> None:
-        """Let Unicorn execute the instruction at which it has been stopped."""
-        state = self._state
-        state.passed_site = state.hooked_at = address
-        state.hooked_flags = self._instance.get("rflags")
-
-    def _read_msr(self, site: Site) -> Exit | None:
-        if self._instance.get("rcx") & _U32_MAX == _IA32_TSC:
-            self._pc = _behind(site)
-            return TIME_TRAPS[TrapKind.RDTSC]
-        value = self._control.read_msr()
-        if isinstance(value, Raised):
-            return self._deliver(value)
-        self.set_registers({"rax": value & _U32_MAX, "rdx": value >> 32})
-        self._skip(site)
-        return None
-
-    def _skip(self, site: Site) -> None:
-        """The instruction at a site has had its effect."""
-        self._pc = _behind(site)
-        self._state.count += 1
-
-    def _port(self, site: Site) -> int:
-        return site.port if site.port is not None else self._state.rdx & 0xFFFF
-
     def _withdraw_passes(self) -> None:
         state = self._state
         state.passed_site = state.passed_entry = state.hooked_at = NOWHERE
-
-    # ---- counting
-
-    def _start_counting(self, count: int) -> None:
-        self._state.count, self._state.target, self._state.last_counted = 0, count, NOWHERE
-        self._instance.uc.ctl_flush_tb()
-        callback = self._callbacks.count
-        self._count_hook = self._instance.hook(uc_const.UC_HOOK_CODE, callback, self._state, None)
-
-    def _stop_counting(self) -> None:
-        if self._count_hook is not None:
-            self._instance.unhook([self._count_hook])
-            self._exceptions.forget_previous()
-        self._count_hook = None
-        self._withdraw_passes()
-
-    def _uncount(self) -> None:
-        """Take back the instruction at hand, which has been begun and not executed."""
-        state = self._state
-        if self._count_hook is not None and state.last_counted == self._pc:
-            state.count -= 1
-            state.last_counted = NOWHERE
 
     def _install_hooks(self) -> None:
         hook, callbacks, state = self._instance.hook, self._callbacks, self._state
         hook(uc_const.UC_HOOK_INTR, callbacks.exception, state, None)
         hook(uc_const.UC_HOOK_INSN_INVALID, callbacks.invalid, state, None)
         hook(uc_const.UC_HOOK_MEM_INVALID, callbacks.memory, state, None)
-
-
-def _behind(site: Site) -> int:
-    return (site.address + site.length) & _U64_MAX

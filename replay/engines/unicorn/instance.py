@@ -48,6 +48,7 @@ class Instance:
         self._handle = self.uc._uch  # noqa: SLF001 (raw calls need the handle)
         self._release = self.uc._Uc__finalizer  # noqa: SLF001 (nothing else closes at once)
         self._closing = threading.Lock()
+        self._stops_anywhere = True
         self._value = (ctypes.c_uint64 * 2)()  # Unicorn takes as much of it as a register has
         self._value_pointer = ctypes.byref(self._value)
 
@@ -77,10 +78,15 @@ class Instance:
         )
 
     def stop(self) -> None:
-        """Ask the emulator to stop; from any thread, even after ``close``."""
+        """Ask the emulator to stop, if it may anywhere; from any thread, even after ``close``."""
         with self._closing:
-            if self._release.alive:
+            if self._release.alive and self._stops_anywhere:
                 uclib.uc_emu_stop(self._handle)
+
+    def stop_anywhere(self, *, yes: bool) -> None:
+        """Whether ``stop`` may stop where it would not be known what has been executed."""
+        with self._closing:
+            self._stops_anywhere = yes
 
     def close(self) -> None:
         """Free everything that Unicorn holds."""
@@ -104,10 +110,13 @@ class Instance:
         selector, base, limit, _flags = self.uc.reg_read(_TABLES[name])
         return selector, base, limit
 
-    def hook(self, kind: int, callback: Any, state: State, place: int | None) -> int:
+    def hook(
+        self, kind: int, callback: Any, state: State, place: int | tuple[int, int] | None
+    ) -> int:
         """``uc_hook_add`` with a raw function, which the binding's own method does not take; for
-        the code at ``place``, or everywhere."""
-        begin, end = (1, 0) if place is None else (place, place)
+        the code at ``place``, the memory from its first to its second address, or everywhere."""
+        everywhere = (1, 0)
+        begin, end = (place, place) if isinstance(place, int) else place or everywhere
         hook = ctypes.c_size_t()
         error = uclib.uc_hook_add(
             self._handle,

@@ -100,18 +100,19 @@ class EngineMemory:
         """Up to ``size`` bytes of code at a virtual address, as far as they are mapped; their pages
         are watched from now on."""
         found = b""
-        for gpa, length in self._places(pc, size):
+        for gpa, length in self.pieces(pc, size):
             self.watched_pages[gpa // PAGE_BYTES] = 1
             found += self.read(gpa, length)
         return found
 
     def read_virtual(self, gva: int, size: int) -> bytes | None:
         """Memory at a virtual address, or ``None`` where a read would fault."""
-        found = b"".join(self.read(gpa, length) for gpa, length in self._places(gva, size))
+        found = b"".join(self.read(gpa, length) for gpa, length in self.pieces(gva, size))
         return found if len(found) == size else None
 
-    def _places(self, gva: int, size: int) -> Iterator[tuple[int, int]]:
-        """The physical pieces of ``size`` bytes at ``gva``, up to the first that is missing."""
+    def pieces(self, gva: int, size: int) -> Iterator[tuple[int, int]]:
+        """The physical pieces of ``size`` bytes at ``gva``, up to the first that is missing: where
+        each begins, and its size."""
         while size > 0:
             length = min(size, PAGE_BYTES - gva % PAGE_BYTES)
             gpa = self._physical(gva & _U64_MAX)

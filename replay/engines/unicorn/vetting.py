@@ -7,15 +7,16 @@ two decoders measure differently hide nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from unicorn import unicorn_const as uc_const
 
 from replay.engines.ram import PAGE_BYTES
 from replay.engines.sites import LONGEST_INSTRUCTION, Site, block_sites, site_at
-from replay.engines.unicorn.callbacks import NOWHERE, Callbacks, State
+from replay.engines.unicorn.callbacks import NOWHERE, Callbacks, Use
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
+from replay.engines.unicorn.places import Places
 
 _ENTRIES_MAX = 4096
 
@@ -24,21 +25,22 @@ class Vetting:
     """The known sites of one guest, and the hooks that stop at them."""
 
     def __init__(
-        self, instance: Instance, memory: EngineMemory, state: State, callbacks: Callbacks
+        self, instance: Instance, memory: EngineMemory, callbacks: Callbacks, places: Places
     ) -> None:
         self._instance = instance
         self._memory = memory
-        self._state = state
+        self._state = places.state
         self._callbacks = callbacks
+        self._places = places
         self._sites: dict[int, Site] = {}
-        self._site_hooks: set[int] = set()
         self._volatile: set[int] = set()
         self._tables: set[int] = set()
         self._known_starts: dict[int, int] = {}
         self.after_unhooking: Callable[[], None] = _nothing
         self.before_distrust: Callable[[], None] = _nothing
+        self.after_code_change: Callable[[Sequence[int]], None] = _nobody_cares
         memory.on_change = self.memory_changed
-        instance.hook(uc_const.UC_HOOK_EDGE_GENERATED, callbacks.edge, state, None)
+        instance.hook(uc_const.UC_HOOK_EDGE_GENERATED, callbacks.edge, self._state, None)
 
     def trust_tables(self, cr3: int) -> None:
         """Virtual equals physical from now on, until the guest's page tables change."""
@@ -68,7 +70,7 @@ class Vetting:
         code = self._memory.code(pc, size)
         if self._register(block_sites(code, pc, state.instructions)):
             self.forget_code(pc, pc + size)
-        if self._is_flat():
+        if self.is_flat():
             self._callbacks.mark_vetted(pc, size)
         state.passed_entry = pc
 
@@ -102,37 +104,51 @@ class Vetting:
         self._state.translated = 0
 
     def memory_changed(self, gpa: int, end: int) -> None:
-        """The host has written to a page with code or page tables."""
+        """The host has changed a page with code or page tables."""
         pages = range(gpa // PAGE_BYTES, (end - 1) // PAGE_BYTES + 1)
         if not self._tables.isdisjoint(pages):
             self.distrust_tables()
-        if not self._is_flat():
+        if not self.is_flat():
             self.forget_all()
             return
         for page in pages:
             if self._memory.watched_pages[page]:
                 start = page * PAGE_BYTES
                 self.forget_code(max(gpa, start), min(end, start + PAGE_BYTES))
+        self.after_code_change(pages)
 
-    def _is_flat(self) -> bool:
+    def forget_translated(self, address: int) -> None:
+        """Make Unicorn translate the instruction at a virtual address again, if it ever has."""
+        for gpa, _size in self._memory.pieces(address, 1):
+            if self._memory.watched_pages[gpa // PAGE_BYTES]:
+                self.forget_code(address, address + 1)
+
+    def take_start_hooks(self) -> list[int]:
+        """Let no start report its block any more: these hooks are for the caller to take away."""
+        hooks = list(self._known_starts.values())
+        self._known_starts.clear()
+        return hooks
+
+    def is_flat(self) -> bool:
         return bool(self._instance.get("cr3") == self._state.flat_cr3)
 
     def _register(self, sites: list[Site]) -> bool:
         fresh = [site for site in sites if self._sites.get(site.address) != site]
         for site in fresh:
             at = site.address
-            if at not in self._site_hooks:
-                self._instance.hook(uc_const.UC_HOOK_CODE, self._callbacks.site, self._state, at)
-                self._site_hooks.add(at)
+            self._places.add(at, Use.SITE)
             self._sites[at] = site
-            if not self._is_flat() or not self._memory.is_read_only(at, at + site.length):
+            if not self.is_flat() or not self._memory.is_read_only(at, at + site.length):
                 self._volatile.add(at)
         return bool(fresh)
 
     def _forget_starts(self) -> None:
-        self._instance.unhook(self._known_starts.values())
-        self._known_starts.clear()
+        self._instance.unhook(self.take_start_hooks())
         self.after_unhooking()
+
+
+def _nobody_cares(_pages: Sequence[int]) -> None:
+    """Until somebody counts blocks, nothing depends on them."""
 
 
 def _nothing() -> None:

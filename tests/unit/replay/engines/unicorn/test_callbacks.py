@@ -8,8 +8,8 @@ import pytest
 
 import replay.engines.unicorn
 from monitors.ports import Exit, Hlt, Segment, TargetReached
-from replay.engines.unicorn import callbacks
-from replay.engines.unicorn.callbacks import NOWHERE, PURE_PYTHON_VARIABLE, Reason, State
+from replay.engines.unicorn import callbacks, python_callbacks
+from replay.engines.unicorn.callbacks import NOWHERE, PURE_PYTHON_VARIABLE, Reason, State, Use
 from tests.unit.replay.engines.guests import (
     HANDLERS,
     UNMAPPED,
@@ -40,13 +40,26 @@ class TestBothLanguagesAgree:
         names = [name.strip() for name in match[1].split(",")]
         assert names == [reason.name for reason in sorted(Reason)]
 
+    def test_on_what_places_are_for(self) -> None:
+        match = re.search(r"enum use \{([^}]*)\}", SOURCE)
+        assert match is not None
+        uses = dict(each.strip().split(" = ") for each in match[1].split(","))
+        assert uses.pop("USED") == "8"
+        assert {name.removeprefix("IS_"): int(bit) for name, bit in uses.items()} == {
+            use.name: use.value for use in Use
+        }
+
     def test_on_the_constants(self) -> None:
         assert defined("NOWHERE") == "(UINT64_C(1) << 63)"
         assert NOWHERE.bit_length() == 64
         assert NOWHERE.bit_count() == 1
         assert defined("VETTED_SLOTS") == "(1u << 15)"
         assert callbacks.VETTED_SLOTS == 1 << 15
-        assert int(defined("TRANSLATED_MAX")) == callbacks._TRANSLATED_MAX
+        assert int(defined("TRANSLATED_MAX")) == callbacks.TRANSLATED_MAX
+        assert defined("COUNTED_SLOTS") == "(1u << 18)"
+        assert callbacks.COUNTED_SLOTS == 1 << 18
+        assert int(defined("COUNTED_MAX")) == python_callbacks._COUNTED_MAX
+        assert int(defined("UC_MEM_WRITE")) == python_callbacks._UC_MEM_WRITE
 
     def test_on_the_fields_of_the_state(self) -> None:
         body = re.search(r"struct state \{(.*?)\n\};", SOURCE, re.DOTALL)

@@ -1,0 +1,150 @@
+"""What the Unicorn engine can do for debuggers; see ``replay.engines.ports``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+from monitors.ports import (
+    Breakpoint,
+    Exit,
+    Interrupted,
+    TargetReached,
+    TranslationFault,
+    TripleFault,
+    UnbackedAccess,
+    Watched,
+)
+from replay.engines.ports import Hit, Hits, Watchpoint
+from replay.engines.unicorn.callbacks import NOWHERE, Note, State, Use
+from replay.engines.unicorn.counting import Counting
+from replay.engines.unicorn.exceptions import ExceptionUnit
+from replay.engines.unicorn.instance import Instance
+from replay.engines.unicorn.memory import EngineMemory
+from replay.engines.unicorn.places import Places
+from replay.engines.unicorn.vetting import Vetting
+from replay.engines.unicorn.watching import Watching
+
+_WATCHES_MAX = 1000
+_NO_CROSSINGS = (
+    *(Breakpoint, Watched, TargetReached, Interrupted),
+    *(TripleFault, TranslationFault, UnbackedAccess),
+)
+
+
+class Debuggable(ABC):
+    """A part of the engine; usable from ``map`` on."""
+
+    _instance: Instance
+    _memory: EngineMemory
+    _state: State
+    _exceptions: ExceptionUnit
+    _vetting: Vetting
+    _places: Places
+    _counting: Counting
+    _watching: Watching
+    _pc: int
+
+    def __init__(self) -> None:
+        self._breakpoints: frozenset[int] = frozenset()
+        self._noted: frozenset[int] = frozenset()
+        self._crossed_at = NOWHERE
+
+    def run_instructions(self, count: int) -> Exit:
+        """See ``CountsInstructions.run_instructions``."""
+        self._counting.is_on = True
+        return self._run(count)
+
+    @property
+    def instructions_retired(self) -> int:
+        """See ``CountsInstructions.instructions_retired``."""
+        return int(self._state.count)
+
+    def step(self) -> Exit:
+        """See ``Steps.step``; breakpoints do not matter."""
+        breakpoints = self._breakpoints
+        self.set_breakpoints(())
+        try:
+            return self.run_instructions(1)
+        finally:
+            self.set_breakpoints(breakpoints)
+
+    def set_breakpoints(self, addresses: Collection[int]) -> None:
+        """See ``Breaks.set_breakpoints``."""
+        wanted = frozenset(addresses)
+        self._use_places(self._breakpoints, wanted, Use.BREAKPOINT)
+        self._breakpoints = wanted
+
+    @property
+    def watches_max(self) -> int:
+        """See ``Watches.watches_max``."""
+        return _WATCHES_MAX
+
+    def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
+        """See ``Watches.set_watchpoints``."""
+        self._watching.use(watchpoints, self._watching.noted)
+        self._counting.is_watching = bool(watchpoints)
+
+    def note(self, breakpoints: Collection[int], watchpoints: Collection[Watchpoint]) -> None:
+        """See ``NotesHits.note``."""
+        wanted = frozenset(breakpoints)
+        self._use_places(self._noted, wanted, Use.NOTED)
+        self._noted = wanted
+        self._watching.use(self._watching.stopping, watchpoints)
+
+    def hits(self) -> Hits | None:
+        """See ``NotesHits.hits``; where each was is exact."""
+        state = self._state
+        if not state.hits:
+            return None
+        return Hits(int(state.hits), self._hit(state.first), self._hit(state.last))
+
+    def _run(self, count: int) -> Exit:
+        """Run until an exit, or until ``count`` instructions were executed."""
+        self._counting.begin(count)
+        if self._breakpoints and self._pc in self._breakpoints:
+            if self._crossed_at == self._pc:
+                self._crossed_at = NOWHERE
+                return Breakpoint(self._pc)
+            self._state.passed_break = self._pc
+        exit_ = self._run_to_exit()
+        self._state.passed_break = NOWHERE
+        self._crossed_at = NOWHERE if isinstance(exit_, _NO_CROSSINGS) else self._pc
+        return exit_
+
+    @abstractmethod
+    def _run_to_exit(self) -> Exit:
+        """Run on."""
+
+    def _break(self) -> Exit:
+        self._pc = self._state.address
+        self._counting.before(self._pc)
+        return Breakpoint(self._pc)
+
+    def _has_accessed(self) -> bool:
+        """Whether the instruction that accessed watched memory has been executed. Then it was the
+        next one that could not be fetched, which the guest has not come to yet."""
+        state = self._state
+        if state.last_counted == self._pc:
+            state.watched = 0
+            return False
+        self._instance.set("cr2", state.watched_cr2)
+        self._exceptions.forget_previous()
+        return True
+
+    def _watched(self) -> Exit:
+        return Watched(self._pc, self._watching.watched_by(self._state.watch).address)
+
+    def _use_places(self, before: frozenset[int], wanted: frozenset[int], use: Use) -> None:
+        for address in before - wanted:
+            self._places.remove(address, use)
+        for address in sorted(wanted - before):
+            if self._places.add(address, use):
+                self._vetting.forget_translated(address)
+
+    def _hit(self, note: Note) -> Hit:
+        low = self._counting.position(note)
+        if note.watch == NOWHERE:
+            return Hit(low, low + 1, note.rip)
+        watchpoint = self._watching.watched_by(note.watch)
+        return Hit(low, low + 1, self._watching.address_of(note.watch, note.gpa), watchpoint)

@@ -1,0 +1,253 @@
+"""Counting by blocks against counting every instruction, and stops at exact numbers."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from monitors.ports import (
+    Exit,
+    Hlt,
+    Protection,
+    Segment,
+    TargetReached,
+    TripleFault,
+    UserFault,
+)
+from replay.engines.unicorn.counting import COUNT_BY_VARIABLE
+from tests.unit.replay.engines.guests import (
+    CODE,
+    HANDLERS,
+    HEAP,
+    MEM_BYTES,
+    STACK_TOP,
+    UNMAPPED,
+    Guest,
+    assemble,
+    guest,
+    tables,
+    with_handlers,
+)
+
+SEALED = (Protection(CODE, HANDLERS + 0x1000, writable=False),)
+FOREVER = 1 << 40
+ENDS = (Hlt, UserFault, TripleFault)
+
+
+@contextmanager
+def counted(code: str, by: str = "block", **options: Any) -> Iterator[Guest]:
+    """A guest whose engine counts by ``by``."""
+    options.setdefault("protections", SEALED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(COUNT_BY_VARIABLE, by)
+        with guest(code, **options) as machine:
+            yield machine
+
+
+def skipping(vector: int, instruction: int) -> Segment:
+    """A handler that goes on behind an instruction of so many bytes."""
+    pop = "add rsp, 8;" if vector in (8, 10, 11, 12, 13, 14, 17) else ""
+    code = assemble(f"{pop} add qword ptr [rsp], {instruction}; iretq")
+    return Segment(HANDLERS + vector * 16, code)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A guest, and how it is started."""
+
+    code: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+STRINGS = """
+    mov r12d, 12
+1:  mov rdi, 0x200000
+    mov rsi, 0x210000
+    mov ecx, r12d
+    rep stosb
+    mov ecx, 3
+    std
+    rep movsq
+    cld
+    mov ecx, 0
+    rep movsb
+    mov ecx, 9
+    mov rdi, 0x200000
+    mov al, 7
+    repne scasb
+    mov rsi, 0x200003
+    mov ecx, 4
+    repe cmpsb
+    sbb rdx, rax
+    pushf
+    pop rbx
+    dec r12d
+    jnz 1b
+    out 3, al
+    mov ecx, 0xc0000100
+    rdmsr
+    pause
+    jmp 2f
+    ud2
+2:  mov ecx, 40
+3:  loop 3b
+    hlt
+"""
+EXCEPTIONS = with_handlers(
+    f"""
+    mov rsi, {UNMAPPED}
+    mov r12d, 6
+1:  stc
+    mov rax, [rsi]
+    adc rbx, 5
+    ud2
+    rdtsc
+    int 0x12
+    nop
+    int3
+    .byte 0xf1
+    push 3
+    mov rdi, 0x200000
+    add qword ptr [rdi], 77
+    .byte 0x0f, 0xff
+    .byte 0x06
+    nop
+    out 4, eax
+    xor edx, edx
+    xor ecx, ecx
+    mov eax, 5
+    div ecx
+    mov rax, cr3
+    call 2f
+    dec r12d
+    jnz 1b
+    hlt
+2:  mov eax, 1
+    cpuid
+    ret
+    """
+)
+EXCEPTION_OPTIONS = {
+    "segments": [
+        *tables(),
+        skipping(14, 3),
+        *(skipping(6, size) for size in (2,)),
+        skipping(0, 2),
+        Segment(HANDLERS + 0x12 * 16, assemble("inc r13; iretq")),
+        Segment(HANDLERS + 3 * 16, assemble("inc r13; iretq")),
+        Segment(HANDLERS + 1 * 16, assemble("inc r13; iretq")),
+    ]
+}
+USER_STATE = {
+    **dict.fromkeys(("ds", "es", "fs", "gs", "fs_base", "gs_base"), 0),
+    "cs": 0x33,
+    "ss": 0x2B,
+    "rflags": 0x202,
+    "rsp": MEM_BYTES - 8,
+}
+USER_RIGHTS = (
+    Protection(0, CODE, writable=True, executable=False),
+    Protection(CODE, CODE + 0x10000, writable=False),
+    Protection(CODE + 0x10000, MEM_BYTES, writable=True, executable=False),
+)
+USER = """
+    mov r12d, 9
+1:  mov eax, 39
+    syscall
+    push rax
+    pop rbx
+    int 0x80
+    rdtsc
+    mov ecx, 4
+    mov rdi, 0x200000
+    rep stosd
+    dec r12d
+    jnz 1b
+    call 2f
+    mov rax, [0x3fffffff8]
+2:  ret
+"""
+WRITING = """
+    mov r12d, 5
+    mov rdi, 0x200000
+1:  mov dword ptr [rdi], 0xc3c3ff48   # inc rbx; ret
+    call rdi
+    mov dword ptr [rdi], 0xc3ff3148   # xor rdi, rdi
+    mov dword ptr [rdi + 4], 0xc30000bf
+    lea rax, [rip + 3f]
+    mov byte ptr [rdi], 0xc3
+    call rdi
+    inc r14
+    dec r12d
+    jnz 1b
+3:  hlt
+"""
+PROGRAMS = {
+    "strings": Program(STRINGS),
+    "exceptions": Program(EXCEPTIONS, EXCEPTION_OPTIONS),
+    "user mode": Program(USER, {"registers": USER_STATE, "protections": USER_RIGHTS}),
+    "code that is written": Program(WRITING),
+    "all code can be written": Program(STRINGS, {"protections": ()}),
+}
+WAYS = [("block", False), ("block", True), ("instruction", True)]
+
+
+def stretch(machine: Guest, count: int) -> tuple[Exit, int, dict[str, int], int]:
+    exit_ = machine.engine.run_instructions(count)
+    memory = 0
+    for start in (STACK_TOP, HEAP, 0x210000, MEM_BYTES):
+        memory = zlib.crc32(machine.ram.view[start - 0x1000 : start + 0x1000], memory)
+    return exit_, machine.engine.instructions_retired, dict(machine.engine.registers()), memory
+
+
+def journey(
+    program: Program, counts: Sequence[int], by: str, *, pure_python: bool = False
+) -> list[Any]:
+    """All that is seen at stops behind so many instructions each, again and again."""
+    seen: list[Any] = []
+    with counted(program.code, by, pure_python=pure_python, **program.options) as machine:
+        while len(seen) < 4000:
+            seen.append(stretch(machine, counts[len(seen) % len(counts)]))
+            if isinstance(seen[-1][0], ENDS):
+                return seen
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_stops_agree_however_one_counts(name: str) -> None:
+    program = PROGRAMS[name]
+    draw = random.Random(name)
+    for counts in ([FOREVER], [draw.randrange(1, 60) for _ in range(97)]):
+        expected = journey(program, counts, "instruction")
+        for by, pure_python in WAYS:
+            assert journey(program, counts, by, pure_python=pure_python) == expected, by
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_straight_run_passes_every_stop_of_single_steps(name: str) -> None:
+    program = PROGRAMS[name]
+    steps = positions(journey(program, [1], "block"))
+    assert steps == positions(journey(program, [1], "instruction"))
+    total = len(steps)
+    for count in (2, 7, 31):
+        seen = positions(journey(program, [count], "block"))
+        assert seen.items() <= steps.items()
+    assert total > 60
+
+
+def positions(seen: Sequence[Any]) -> dict[tuple[int, int], Any]:
+    """What is seen at stops, by the number of crossings and of instructions behind the last."""
+    crossings = instructions = 0
+    found = {}
+    for exit_, retired, *state in seen:
+        instructions += retired
+        if not isinstance(exit_, TargetReached):
+            crossings, instructions = crossings + 1, 0
+        found[crossings, instructions] = state
+    return found
