@@ -40,6 +40,10 @@ class KnownCode:
     functions: tuple[Span, ...] = ()
 
 
+_Bounds = tuple[int, int]
+"""The first address, and the one behind the last, negated: of two that begin together the longer
+one is the lesser."""
+
 NOTHING_KNOWN = KnownCode()
 _NOWHERE = Span(0, 0)
 
@@ -55,16 +59,16 @@ class _Section:
 
 def known_code(elf: bytes) -> KnownCode:
     """What the headers of a guest's file say about it."""
-    sections = list(_sections(elf))
+    headers = list(_sections(elf))
     code = [
-        Span(each.address, each.address + each.size)
-        for each in sections
+        (each.address, -each.address - each.size)
+        for each in headers
         if each.type == _SHT_PROGBITS and each.flags & _SHF_EXECINSTR and each.flags & _SHF_ALLOC
     ]
-    spans = tuple(_apart(code))
-    symbols = next((each for each in sections if each.type == _SHT_SYMTAB), None)
-    functions = [] if symbols is None or not spans else list(_functions(elf, symbols))
-    return KnownCode(spans, tuple(_within(_apart(functions), spans)))
+    sections = list(_apart(code))
+    table = next((each for each in headers if each.type == _SHT_SYMTAB), None)
+    functions = [] if table is None or not sections else _functions(elf, table)
+    return KnownCode(tuple(sections), tuple(_within(_apart(functions), sections)))
 
 
 def _sections(elf: bytes) -> Iterator[_Section]:
@@ -79,32 +83,33 @@ def _sections(elf: bytes) -> Iterator[_Section]:
         yield _Section(kind, flags, address, offset, length)
 
 
-def _functions(elf: bytes, table: _Section) -> Iterator[Span]:
+def _functions(elf: bytes, table: _Section) -> list[_Bounds]:
     end = table.offset + table.size
     if end > len(elf) or table.size % _SYMBOL.size or table.size // _SYMBOL.size > _SYMBOLS_MAX:
-        return
-    symbols = _SYMBOL.iter_unpack(memoryview(elf)[table.offset : end])
-    for _, info, _, _, address, size in symbols:
-        if info & 0xF == _STT_FUNC and size:
-            yield Span(address, address + size)
+        return []
+    return [
+        (address, -address - size)
+        for _, info, _, _, address, size in _SYMBOL.iter_unpack(elf[table.offset : end])
+        if info & 0xF == _STT_FUNC and size
+    ]
 
 
-def _apart(spans: list[Span]) -> Iterator[Span]:
+def _apart(spans: list[_Bounds]) -> Iterator[Span]:
     """In order, and without what an earlier one has already."""
     done = 0
-    for span in sorted(spans, key=lambda each: (each.start, -each.end)):
-        begin = max(span.start, done)
-        if begin < span.end:
-            yield Span(begin, span.end)
-            done = span.end
+    for start, minus_end in sorted(spans):
+        begin, end = max(start, done), -minus_end
+        if begin < end:
+            yield Span(begin, end)
+            done = end
 
 
-def _within(functions: Iterator[Span], sections: tuple[Span, ...]) -> Iterator[Span]:
+def _within(functions: Iterator[Span], sections: list[Span]) -> Iterator[Span]:
     """Those that lie in one of ``sections``."""
-    number = 0
+    rest = iter(sections)
+    section = next(rest, _NOWHERE)
     for each in functions:
-        while number < len(sections) and sections[number].end <= each.start:
-            number += 1
-        section = sections[number] if number < len(sections) else _NOWHERE
+        while section.end <= each.start and section is not _NOWHERE:
+            section = next(rest, _NOWHERE)
         if section.start <= each.start and each.end <= section.end:
             yield each
