@@ -22,6 +22,7 @@ class Restorable(ABC):
     _keeper: ProcessorKeeper
     _user: UserMode | None
     _pc: int
+    _crossed_at: int
 
     def dirty_pages(self) -> Sequence[int]:
         """See ``TracksDirtyPages.dirty_pages``; all pages that may not be zero for a guest that has
@@ -30,14 +31,14 @@ class Restorable(ABC):
 
     def save_processor(self) -> SavedProcessor:
         """See ``KeepsProcessor.save_processor``."""
-        return self._keeper.save(self._pc, self._user)
+        return self._keeper.save(self._pc, self._crossed_at, self._user)
 
     def restore_processor(self, saved: object) -> None:
         """See ``KeepsProcessor.restore_processor``."""
         assert isinstance(saved, SavedProcessor)
         self._withdraw_passes()
         self._keeper.restore(saved, self._user)
-        self._pc = saved.pc
+        self._pc, self._crossed_at = saved.pc, saved.crossed_at
 
     def snapshot(self) -> Snapshot:
         """See ``Snapshots.snapshot``."""

@@ -21,11 +21,13 @@ from replay.engines.unicorn.vetting import Vetting
 
 @dataclass(frozen=True, slots=True)
 class SavedProcessor:
-    """A state of one engine's processor: ``cr3`` and ``trusted_cr3`` are addresses for the guest,
-    and ``shown`` is what its registers show instead of their values."""
+    """A state of one engine's processor. ``crossed_at`` is where the last exit left the guest, if
+    it was a crossing; ``cr3`` and ``trusted_cr3`` are addresses for the guest, and ``shown`` is
+    what its registers show instead of their values."""
 
     context: Any
     pc: int
+    crossed_at: int
     cr3: int
     trusted_cr3: int
     shown: Registers
@@ -42,11 +44,12 @@ class ProcessorKeeper:
         self._vetting = vetting
         self._dirty = dirty
 
-    def save(self, pc: int, user: UserMode | None) -> SavedProcessor:
+    def save(self, pc: int, crossed_at: int, user: UserMode | None) -> SavedProcessor:
         """The state now, of a guest that goes on at ``pc``."""
         return SavedProcessor(
             context=self._instance.uc.context_save(),
             pc=pc,
+            crossed_at=crossed_at,
             cr3=self._memory.cr3(),
             trusted_cr3=self._dirty.trusted_cr3,
             shown={} if user is None else user.shown_instead,

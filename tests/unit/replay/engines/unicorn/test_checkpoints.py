@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitors.ports import PortWrite
+from monitors.ports import Breakpoint, PortWrite
 from replay.engines.ports import KeepsProcessor, Snapshot, Snapshots, TracksDirtyPages
 from replay.engines.ram import PAGE_BYTES
 from replay.engines.unicorn.engine import UnicornEngine
@@ -34,6 +34,24 @@ def test_what_was_let_through_is_not_let_through_elsewhere() -> None:
         machine.engine._state.passed_site = CODE + 1
         machine.engine.restore_processor(saved)
         assert machine.run() == PortWrite(1, 0, 1)
+
+
+def test_a_breakpoint_stops_at_once_only_behind_a_crossing() -> None:
+    """As before the journey, whatever the exit was that ended it."""
+    with guest("again: out 1, al; nop; jmp again") as machine:
+        engine = machine.engine
+        assert isinstance(engine, UnicornEngine)
+        behind = CODE + len(assemble("out 1, al"))
+        engine.set_breakpoints({behind})
+        machine.run()
+        crossed = engine.save_processor()
+        assert machine.run() == Breakpoint(behind)
+        at_breakpoint = engine.save_processor()
+        for _ in range(2):
+            engine.restore_processor(at_breakpoint)
+            assert machine.run() == PortWrite(1, 0, 1)
+            engine.restore_processor(crossed)
+            assert machine.run() == Breakpoint(behind)
 
 
 def test_back_and_forth() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from monitors.hvt.boot import PD_GPA, PML4_GPA
-from monitors.ports import Exit, PortWrite, Registers, Segment
+from monitors.ports import Exit, PortWrite, Protection, Registers, Segment
 from replay.engines.ports import KeepsProcessor
 from replay.engines.ram import PAGE_BYTES
 from replay.engines.unicorn.callbacks import NOWHERE
@@ -20,6 +20,7 @@ from tests.unit.replay.engines.guests import (
     CODE,
     HANDLERS,
     HEAP,
+    IDT,
     UNMAPPED,
     VECTORS,
     Guest,
@@ -98,7 +99,9 @@ Maker = Callable[..., AbstractContextManager[Guest]]
 
 def kernel(*, pure_python: bool = False) -> AbstractContextManager[Guest]:
     handlers = Segment(HANDLERS, assemble(HANDLER).ljust(16, b"\xf4") * VECTORS)
-    return guest(KERNEL, segments=[*tables(), handlers], pure_python=pure_python)
+    text = [Protection(CODE, IDT, writable=False)]
+    segments = [*tables(), handlers]
+    return guest(KERNEL, segments=segments, protections=text, pure_python=pure_python)
 
 
 def process(*, pure_python: bool = False) -> AbstractContextManager[Guest]:

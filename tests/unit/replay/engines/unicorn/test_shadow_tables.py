@@ -138,8 +138,8 @@ def test_tables_are_compared_with_what_they_were() -> None:
 
 
 def test_the_shadow_of_boot_tables_maps_the_same() -> None:
-    """Of 3 GiB, so that there is more than one directory."""
-    size = 3 << 30
+    """Of so much memory that there is more than one directory."""
+    size = (1 << 30) + (2 << 20)
     image = GuestImage("hvt", 2, Manifest(()), 0x100000, (), (), 0x100000)
     boot = boot_state(BootRequest(image=image, mem_size=size, tsc_hz=1))
     low = bytearray(1 << 20)
