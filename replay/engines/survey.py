@@ -48,7 +48,7 @@ processor takes for the same need not be shown to it."""
 
 
 class Surveyor:
-    """Goes through ``code``, which begins at ``address``; quickly where ``is_compiled``."""
+    """Goes through ``code``, which begins at ``address``."""
 
     def __init__(self, code: bytes, address: int, judge: Judge) -> None:
         self._code = code
@@ -60,6 +60,7 @@ class Surveyor:
 
     @property
     def is_compiled(self) -> bool:
+        """Whether it goes quickly."""
         return self._compiled is not None
 
     def walk(self, marks: bytearray, begin: int = 0, end: int | None = None) -> None:
