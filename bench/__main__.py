@@ -19,6 +19,7 @@ QUESTIONS = (
     "clocks",
     "console",
     "translation",
+    "text",
     "native",
     "http",
     "kvm",
