@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +17,10 @@ from traces.reader import open_trace
 
 
 class SparseCheck(DigestCheck):
-    """Compares like ``DigestCheck``, and leaves to a lane the crossings that no entry is about."""
+    """Compares like ``DigestCheck``, and leaves to a lane the crossings that no entry is about.
+
+    Behind the last entry it looks at every crossing, to notice one that a longer log would have.
+    """
 
     def __init__(self, machine: Machine, log: bytes) -> None:
         super().__init__(machine, log)
@@ -27,7 +29,7 @@ class SparseCheck(DigestCheck):
     @property
     def due(self) -> int:
         """See ``replay.machine.ports.SparseObserver``."""
-        return self._indices[self.compared] if self.compared < len(self._indices) else sys.maxsize
+        return self._indices[self.compared] if self.compared < len(self._indices) else 0
 
     def crossed(self, index: int, call: Call, result: Result) -> None:
         """See ``replay.machine.ports.Observer``; raises ``DigestDifference``."""
