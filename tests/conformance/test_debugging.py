@@ -133,11 +133,23 @@ def test_breakpoints_are_not_noticed(studio: Studio, trial: Trial) -> None:
     assert noted[0]
 
 
+def require_watchpoints(platform: Platform) -> None:
+    """Skip where the engine says itself that this host has none."""
+    with platform.selected():
+        engine = platform.make_engine()
+    try:
+        if isinstance(engine, Watches) and not engine.watches_max:
+            pytest.skip(f"{platform.name}: this host's KVM does not stop at accesses to memory")
+    finally:
+        engine.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", trials_of(*RUNS), ids=str)
 def test_watchpoints_are_not_noticed(studio: Studio, trial: Trial) -> None:
     """The word below the stack that a guest begins with, which its first call writes to."""
     require(trial.platform, trial.program.name, Watches)
+    require_watchpoints(trial.platform)
     recording = recording_of(studio, trial)
     log = recording.log.read_bytes()
     stops: list[Stops] = []
@@ -154,8 +166,6 @@ def test_watchpoints_are_not_noticed(studio: Studio, trial: Trial) -> None:
         engine.set_watchpoints([Watchpoint(at, STACK_BYTES, Access.WRITE) for at in words])
 
     replay(recording, trial.platform, prepare, observers)
-    if not stops[0].noted and trial.platform.engine == "kvm":
-        pytest.skip(f"{trial.platform.name}: this host's KVM does not stop at accesses to memory")
     assert stops[0].noted
     assert checks[0].compared == entry_count(log)
 
