@@ -30,13 +30,14 @@ class Row(NamedTuple):
     """A row of the line table (DWARF 5, 6.2): from ``address`` on, the code is of ``line``.
 
     ``path`` is as the compiler wrote it, without the folder of the compilation. ``is_statement``:
-    the line is meant to be stopped at here.
+    the line is meant to be stopped at here. ``is_shared``: other rows begin at the same address.
     """
 
     address: int
     path: str
     line: int
     is_statement: bool
+    is_shared: bool = False
 
     @property
     def file(self) -> str:
@@ -56,6 +57,7 @@ class SourceLines:
         listed = list(_unit_ranges(elf))
         unlisted = list(self._ranges_of_others({unit for _, _, unit in listed}))
         self._ranges = sorted([*listed, *unlisted])
+        self._read: dict[int, list[Row]] = {}
         self._tables: dict[int, list[Row]] = {}
         self._unlisted: list[Row] | None = None
         self._paths: dict[int, list[str]] | None = None
@@ -74,7 +76,8 @@ class SourceLines:
         return [row for row in table[first:behind] if row.path != _END]
 
     def of_file(self, name: str) -> list[Row]:
-        """All rows of the files that ``name`` can mean, in order of their addresses."""
+        """All rows of the files that ``name`` can mean, whether they count or not, in order of
+        their addresses."""
         found: list[Row] = []
         left = _SEARCHED_LINE_BYTES_MAX
         for offset, paths in self._paths_of_units().items():
@@ -84,7 +87,7 @@ class SourceLines:
             left -= _line_bytes(self._dwarf.line_program_for_CU(unit))
             if left < 0:
                 break
-            found += [row for row in self._table(offset) if is_path(row.path, name)]
+            found += [row for row in self._all_rows(offset) if is_path(row.path, name)]
         return sorted(found)
 
     def paths(self) -> list[str]:
@@ -126,8 +129,13 @@ class SourceLines:
 
     def _table(self, offset: int) -> list[Row]:
         if offset not in self._tables:
-            self._tables[offset] = _one_per_address(self._rows(self._dwarf.get_CU_at(offset)))
+            self._tables[offset] = _one_per_address(self._all_rows(offset))
         return self._tables[offset]
+
+    def _all_rows(self, offset: int) -> list[Row]:
+        if offset not in self._read:
+            self._read[offset] = list(self._rows(self._dwarf.get_CU_at(offset)))
+        return self._read[offset]
 
     def _ranges_of_others(self, listed: set[int]) -> Iterator[tuple[int, int, int]]:
         """Of units that .debug_aranges leaves out, which some compilers do not even write."""
@@ -224,8 +232,10 @@ def _one_per_address(rows: Iterable[Row]) -> list[Row]:
     for row in sorted(rows, key=lambda row: (row.address, row.path != _END)):
         if not table or table[-1].address != row.address:
             table.append(row)
-        elif row.is_statement or not table[-1].is_statement:
-            table[-1] = row
+            continue
+        is_shared = table[-1].path != _END
+        counting = row if row.is_statement or not table[-1].is_statement else table[-1]
+        table[-1] = counting._replace(is_shared=is_shared)
     return table
 
 

@@ -16,10 +16,11 @@ UNIT_INFO_BYTES_MAX = 1 << 20
 """Of one unit's entries; each takes some ten microseconds to read and few bytes to write."""
 
 _SEARCHED_INFO_BYTES_MAX = 4 << 20
-_RANGES_BYTES_MAX = 4 << 20
+_RANGES_BYTES_MAX = 1 << 20
 _RANGES_MAX = 1 << 16
 """Of all scopes of a unit together, however often one list is named."""
 
+_FOUND_MAX = 1 << 16
 _ORIGINS_MAX = 4
 _INLINED = "DW_TAG_inlined_subroutine"
 _TAGS = ("DW_TAG_subprogram", _INLINED, "DW_TAG_lexical_block")
@@ -46,8 +47,8 @@ class Scope:
         return any(start <= address < end for start, end in self.ranges)
 
     def begins_at(self, address: int) -> bool:
-        """Whether its code begins at an address, as a reader or as the processor goes."""
-        return address == self.entry or (bool(self.ranges) and address == self.ranges[0][0])
+        """Whether the processor enters it at an address."""
+        return address == self.entry
 
 
 class Scopes:
@@ -57,20 +58,18 @@ class Scopes:
         self._dwarf = elf.get_dwarf_info(follow_links=False)
         self._lines = lines
         self._units: dict[int, list[Scope]] = {}
+        self._found: dict[int, tuple[Scope, ...]] = {}
         ranges = (".debug_rnglists", ".debug_ranges")
         sections = filter(None, map(elf.get_section_by_name, ranges))
         self._has_ranges = sum(section.data_size for section in sections) <= _RANGES_BYTES_MAX
 
     def at(self, address: int) -> tuple[Scope, ...]:
         """All scopes around an instruction, outermost first."""
-        unit = self._lines.unit_at(address)
-        holding = () if unit is None else [s for s in self._of(unit) if s.holds(address)]
-        chain: list[Scope] = []
-        scope = holding[-1] if holding else None  # entries stand behind those around them
-        while scope is not None:
-            chain.append(scope)
-            scope = scope.parent
-        return tuple(reversed(chain))
+        if address not in self._found:
+            if len(self._found) >= _FOUND_MAX:
+                self._found.clear()
+            self._found[address] = self._look_up(address)
+        return self._found[address]
 
     def inlined(self, name: str) -> list[Scope]:
         """The inlined calls of a function, wherever there are."""
@@ -82,6 +81,22 @@ class Scopes:
                 break
             found += [s for s in self._of(unit) if s.is_inlined and s.name == name]
         return found
+
+    def inlined_within(self, start: int, end: int) -> list[Scope]:
+        """The inlined calls that begin in an address range of one unit."""
+        unit = self._lines.unit_at(start)
+        known = [] if unit is None else self._of(unit)
+        return [scope for scope in known if scope.is_inlined and start <= scope.entry < end]
+
+    def _look_up(self, address: int) -> tuple[Scope, ...]:
+        unit = self._lines.unit_at(address)
+        holding = () if unit is None else [s for s in self._of(unit) if s.holds(address)]
+        chain: list[Scope] = []
+        scope = holding[-1] if holding else None  # entries stand behind those around them
+        while scope is not None:
+            chain.append(scope)
+            scope = scope.parent
+        return tuple(reversed(chain))
 
     def _of(self, unit: Any) -> list[Scope]:
         offset = unit.cu_offset
@@ -97,29 +112,38 @@ class Scopes:
         for entry in unit.iter_DIEs():
             if entry.tag not in _TAGS:
                 continue
-            ranges = tuple(self._ranges(unit, entry))
-            left -= len(ranges)
-            if not ranges or left < 0:
-                continue
-            scope = _scope(entry, ranges, _around(entry, known), paths)
-            known[entry.offset] = scope
-            yield scope
+            items = self._range_list(unit, entry.attributes)
+            left -= len(items)
+            if left < 0:
+                return
+            if ranges := tuple(_ranges(unit, items)):
+                scope = _scope(entry, ranges, _around(entry, known), paths)
+                known[entry.offset] = scope
+                yield scope
 
-    def _ranges(self, unit: Any, entry: Any) -> Iterator[tuple[int, int]]:
-        attributes = entry.attributes
+    def _range_list(self, unit: Any, attributes: Any) -> list[Any]:
+        """Where the code of an entry is: a span, or what its list of ranges has."""
         if "DW_AT_low_pc" in attributes and "DW_AT_high_pc" in attributes:
-            yield span_of(attributes)
-        elif "DW_AT_ranges" in attributes and self._has_ranges:
-            lists = self._dwarf.range_lists()
-            top = unit.get_top_DIE().attributes
-            base = top["DW_AT_low_pc"].value if "DW_AT_low_pc" in top else 0
-            for item in lists.get_range_list_at_offset(attributes["DW_AT_ranges"].value, cu=unit):
-                if hasattr(item, "base_address"):
-                    base = item.base_address
-                    continue
-                offset = 0 if getattr(item, "is_absolute", False) else base
-                if item.begin_offset < item.end_offset:
-                    yield item.begin_offset + offset, item.end_offset + offset
+            return [span_of(attributes)]
+        if "DW_AT_ranges" in attributes and self._has_ranges:
+            offset = attributes["DW_AT_ranges"].value
+            found: list[Any] = self._dwarf.range_lists().get_range_list_at_offset(offset, cu=unit)
+            return found
+        return []
+
+
+def _ranges(unit: Any, items: list[Any]) -> Iterator[tuple[int, int]]:
+    """The spans of a list that are not empty (DWARF 5, 2.17.3)."""
+    top = unit.get_top_DIE().attributes
+    base = top["DW_AT_low_pc"].value if "DW_AT_low_pc" in top else 0
+    for item in items:
+        if hasattr(item, "base_address"):
+            base = item.base_address
+            continue
+        start, end = item if type(item) is tuple else (item.begin_offset, item.end_offset)
+        if start < end:
+            moved = 0 if type(item) is tuple or getattr(item, "is_absolute", False) else base
+            yield start + moved, end + moved
 
 
 def _around(entry: Any, known: dict[int, Scope]) -> Scope | None:

@@ -1,57 +1,62 @@
-"""Addresses of a guest as names and source lines, and its call stack; from its ELF and DWARF.
+"""Addresses of a guest as names and source lines and back, and its call stack; from its ELF file.
 
-Everything is looked up when it is asked for: most replays never need any of it.
+Everything is looked up when it is asked for: most replays never need any of it. The file is
+untrusted, and what is broken in it counts as not being there.
 """
 
 from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
-from replay.player.debug_lines import SourceLines, check_sections
+from replay.player.debug_lines import Row, SourceLines
+from replay.player.frames import CallFrames, Frame, ReadWord
+from replay.player.prologues import Manners, body_address, manners_of
+from replay.player.scopes import Scope, Scopes
 
-_RSP, _RETURN_ADDRESS = 7, 16
-_DWARF_REGISTERS = {
-    0: "rax",
-    1: "rdx",
-    2: "rcx",
-    3: "rbx",
-    4: "rsi",
-    5: "rdi",
-    6: "rbp",
-    7: "rsp",
-    **{number: f"r{number}" for number in range(8, 16)},
-    16: "rip",
-}
-_ADDRESS_MASK = (1 << 64) - 1
 _FRAMES_MAX = 32
 _SYMBOLS_MAX = 1 << 20
-_FRAME_BYTES_MAX = 64 << 10
-"""Of one function's call frame information, each byte of which can stand for a row."""
-
-ReadWord = Callable[[int], int | None]
-"""Reads the 8-byte word at a guest address; None where there is no memory."""
+_COLD = ".cold"
+FUNCTION_BYTES_MAX = 256 << 10
+"""Of one function's lines and instructions that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of a code address. Unknown parts are empty."""
+    """What is known of a code address. Unknown parts are empty.
+
+    ``path`` is that of the source as the compiler wrote it, ``file`` its last part.
+    """
 
     address: int
     function: str = ""
     offset: int = 0
     file: str = ""
     line: int = 0
+    path: str = ""
 
     def __str__(self) -> str:
         name = f"{self.function}+{self.offset:#x}" if self.function else "?"
         source = f" at {self.file}:{self.line}" if self.file else ""
         return f"{self.address:#x} {name}{source}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A function or a variable: where it begins, and its size in bytes (0: unknown)."""
+
+    address: int
+    name: str
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Behind its last byte."""
+        return self.address + max(self.size, 1)
 
 
 class Symbols:
@@ -61,118 +66,202 @@ class Symbols:
         from elftools.elf.elffile import ELFFile
 
         self._elf: Any = elf
-        self._elf = self._guarded(lambda _: ELFFile(io.BytesIO(elf)))
+        self._elf = self._guarded(lambda: ELFFile(io.BytesIO(elf)))
 
     def place(self, address: int) -> Place:
         """The function and source line of an instruction."""
-        function, start = self._function(address)
-        file, line = self._line(address)
-        return Place(address, function, address - start, file, line)
+        function = self.function_at(address)
+        row = self.row_at(address)
+        name, start = (function.name, function.address) if function else ("", address)
+        if row is None:
+            return Place(address, name, address - start)
+        return Place(address, name, address - start, row.file, row.line, row.path)
 
     def call_stack(self, registers: Mapping[str, int], read_word: ReadWord) -> list[Place]:
         """The place of the current instruction, then of each caller, innermost first."""
-        state = {number: registers[name] for number, name in _DWARF_REGISTERS.items()}
-        places = [self.place(state[_RETURN_ADDRESS])]
+        places = [self.place(registers["rip"])]
         while len(places) < _FRAMES_MAX:
-            caller = self._caller(state, read_word, innermost=len(places) == 1)
-            if caller is None or not caller[_RETURN_ADDRESS]:
+            frame = self.frame(registers, read_word, innermost=len(places) == 1)
+            if frame is None or not frame.caller["rip"]:
                 break
-            state = caller
+            registers = frame.caller
             # The return address is behind the call, which may be another line or function.
-            places.append(self.place(state[_RETURN_ADDRESS] - 1))
+            places.append(self.place(registers["rip"] - 1))
         return places
 
-    def _function(self, address: int) -> tuple[str, int]:
-        index = bisect_right(self._functions, (address, "\U0010ffff", 0)) - 1
-        if index >= 0:
-            start, name, size = self._functions[index]
-            if address < start + max(size, 1):
-                return name, start
-        return "", address
+    def frame(
+        self, registers: Mapping[str, int], read_word: ReadWord, *, innermost: bool = True
+    ) -> Frame | None:
+        """The frame that ``registers`` belong to; None where the file does not describe it."""
+        frames = self._frames
+        if frames is None:
+            return None
+        found: Frame | None = self._guarded(
+            lambda: frames.frame(registers, read_word, innermost=innermost)
+        )
+        return found
 
-    @cached_property
-    def _functions(self) -> list[tuple[int, str, int]]:
-        return self._guarded(_function_symbols) or []
+    def cfa(self, registers: Mapping[str, int]) -> int | None:
+        """The canonical frame address at the current instruction; None where it is unknown."""
+        frames = self._frames
+        found: int | None = None if frames is None else self._guarded(lambda: frames.cfa(registers))
+        return found
 
-    def _line(self, address: int) -> tuple[str, int]:
+    def function_at(self, address: int) -> Symbol | None:
+        """The function that an instruction belongs to."""
+        functions = self._functions
+        index = bisect_right(functions, address, key=lambda symbol: symbol.address) - 1
+        if index >= 0 and address < functions[index].end:
+            return functions[index]
+        return None
+
+    def functions(self, name: str) -> Sequence[Symbol]:
+        """The functions of that name: of static ones there can be several."""
+        return self._functions_by_name.get(name, ())
+
+    def function_names(self) -> Sequence[str]:
+        """All functions by name, without those that are inlined everywhere."""
+        return sorted(self._functions_by_name)
+
+    def whole(self, function: Symbol) -> Sequence[Symbol]:
+        """A function and the part of it that a compiler has put elsewhere, the entry first."""
+        name = function.name.partition(_COLD)[0]
+        same = self.functions(name)
+        if len(same) != 1:
+            return [function]  # of which of them a part is, nobody knows
+        colds = [s for s in self._functions if s.name.partition(_COLD)[:2] == (name, _COLD)]
+        return [*same, *colds]
+
+    def body(self, function: Symbol) -> int:
+        """Where a function is stopped at: its first instruction, or that behind the making of its
+        frame where its variables are not to be found before."""
+        rows = self.rows(function)
+        if not rows:
+            return function.address
+        manners: Manners | None = self._guarded(
+            lambda: manners_of(self._known_lines.unit_at(function.address))
+        )
+        code = self.code(function.address, function.end)
+        return body_address(function.address, rows, code, manners or Manners.PLAIN)
+
+    def variable(self, name: str) -> Symbol | None:
+        """A global variable, or a static one of a function that has the only one of that name."""
+        found = self._variables.get(name)
+        if found is None:
+            inner = [s for n, s in self._variables.items() if n.rpartition(".")[0] == name]
+            found = inner[0] if len(inner) == 1 else None
+        return found
+
+    def variable_names(self) -> Sequence[str]:
+        """All global and static variables by name."""
+        return sorted(self._variables)
+
+    def row_at(self, address: int) -> Row | None:
+        """The row of the line table that an instruction belongs to."""
+        row: Row | None = self._guarded(lambda: self._known_lines.at(address))
+        return row
+
+    def rows(self, function: Symbol) -> Sequence[Row]:
+        """The rows of the line table that begin in a function, in order of their addresses."""
+        end = min(function.end, function.address + FUNCTION_BYTES_MAX)
+        return self._guarded(lambda: self._known_lines.between(function.address, end)) or []
+
+    def rows_of_file(self, name: str) -> Sequence[Row]:
+        """All rows of the source files that ``name``, a path or the end of one, can mean."""
+        return self._guarded(lambda: self._known_lines.of_file(name)) or []
+
+    def paths(self) -> Sequence[str]:
+        """The source files, as the compiler wrote their paths."""
         lines = self._lines
-        found = None if lines is None else self._guarded(lambda _: lines.at(address))
-        return found or ("", 0)
+        return [] if lines is None else self._guarded(lines.paths) or []
+
+    def scopes(self, address: int) -> tuple[Scope, ...]:
+        """The functions, inlined calls and blocks around an instruction, outermost first."""
+        return self._guarded(lambda: self._known_scopes.at(address)) or ()
+
+    def inlined(self, name: str) -> Sequence[Scope]:
+        """The inlined calls of a function."""
+        return self._guarded(lambda: self._known_scopes.inlined(name)) or []
+
+    def inlined_within(self, start: int, end: int) -> Sequence[Scope]:
+        """The inlined calls that begin in a part of a function."""
+        return self._guarded(lambda: self._known_scopes.inlined_within(start, end)) or []
+
+    def code(self, start: int, end: int) -> bytes:
+        """Instructions as the file has them; less where it has less."""
+        return self._guarded(lambda: _loaded(self._elf, start, end)) or b""
 
     @cached_property
-    def _lines(self) -> SourceLines | None:
-        found: SourceLines | None = self._guarded(SourceLines)
+    def _functions(self) -> list[Symbol]:
+        return self._guarded(lambda: _symbols(self._elf, "STT_FUNC")) or []
+
+    @cached_property
+    def _functions_by_name(self) -> dict[str, list[Symbol]]:
+        named: dict[str, list[Symbol]] = {}
+        for symbol in self._functions:
+            named.setdefault(symbol.name, []).append(symbol)
+        return named
+
+    @cached_property
+    def _variables(self) -> dict[str, Symbol]:
+        found: list[Symbol] = self._guarded(lambda: _symbols(self._elf, "STT_OBJECT")) or []
+        return {symbol.name: symbol for symbol in found}
+
+    @cached_property
+    def _frames(self) -> CallFrames | None:
+        found: CallFrames | None = self._guarded(lambda: CallFrames(self._elf))
         return found
 
     @cached_property
-    def _frames(self) -> list[tuple[int, int, Any]]:
-        return self._guarded(_frame_descriptions) or []
+    def _lines(self) -> SourceLines | None:
+        found: SourceLines | None = self._guarded(lambda: SourceLines(self._elf))
+        return found
 
-    def _guarded(self, look_up: Callable[..., Any]) -> Any:
+    @property
+    def _known_lines(self) -> SourceLines:
+        """Raises ValueError where there are none; to be guarded."""
+        if self._lines is None:
+            raise ValueError("no source lines")
+        return self._lines
+
+    @cached_property
+    def _scopes(self) -> Scopes | None:
+        found: Scopes | None = self._guarded(lambda: Scopes(self._elf, self._known_lines))
+        return found
+
+    @property
+    def _known_scopes(self) -> Scopes:
+        """Raises ValueError where there are none; to be guarded."""
+        if self._scopes is None:
+            raise ValueError("no scopes")
+        return self._scopes
+
+    def _guarded(self, look_up: Callable[[], Any]) -> Any:
         """A look-up that gives None for the broken debug information of an untrusted file."""
         if self._elf is None:
             return None
         try:
-            return look_up(self._elf)
+            return look_up()
         except Exception:  # a general parser fails in every way there is on a hostile file
             return None
 
-    def _caller(
-        self, state: Mapping[int, int], read_word: ReadWord, *, innermost: bool
-    ) -> dict[int, int] | None:
-        pc = state[_RETURN_ADDRESS] - (0 if innermost else 1)
-        row = self._unwind_row(pc)
-        if row is None or row["cfa"].reg not in state:
-            return None
-        cfa = (state[row["cfa"].reg] + row["cfa"].offset) & _ADDRESS_MASK
-        if cfa <= state[_RSP]:
-            return None  # a caller's frame is above; anything else could go round in circles
-        caller = {**state, _RSP: cfa, _RETURN_ADDRESS: 0}
-        for number, rule in row.items():
-            if number in _DWARF_REGISTERS and rule.type == "OFFSET":
-                word = read_word(cfa + rule.arg)
-                if word is None:
-                    return None
-                caller[number] = word
-        return caller
 
-    def _unwind_row(self, pc: int) -> Mapping[Any, Any] | None:
-        index = bisect_right(self._frames, pc, key=itemgetter(0)) - 1
-        if index < 0:
-            return None
-        start, size, entry = self._frames[index]
-        if pc >= start + size or entry["length"] + entry.cie["length"] > _FRAME_BYTES_MAX:
-            return None
-        rows = self._guarded(lambda _: entry.get_decoded().table) or []
-        fitting = [row for row in rows if row["pc"] <= pc]
-        return fitting[-1] if fitting and fitting[-1]["cfa"].reg is not None else None
-
-
-def _function_symbols(elf: Any) -> list[tuple[int, str, int]]:
+def _symbols(elf: Any, kind: str) -> list[Symbol]:
     table = elf.get_section_by_name(".symtab")
     if table is None or table.num_symbols() > _SYMBOLS_MAX:
         return []
     return sorted(
-        (symbol["st_value"], symbol.name, symbol["st_size"])
+        Symbol(symbol["st_value"], symbol.name, symbol["st_size"])
         for symbol in table.iter_symbols()
-        if symbol["st_info"]["type"] == "STT_FUNC"
+        if symbol["st_info"]["type"] == kind
     )
 
 
-def _frame_descriptions(elf: Any) -> list[tuple[int, int, Any]]:
-    """Start, size and description of each function that has one, in order."""
-    from elftools.dwarf.callframe import FDE
-
-    check_sections(elf)
-    dwarf = elf.get_dwarf_info(follow_links=False)
-    entries: list[Any] = []
-    if dwarf.has_CFI():
-        entries += dwarf.CFI_entries()
-    if dwarf.has_EH_CFI():
-        entries += dwarf.EH_CFI_entries()
-    found = [
-        (entry.header["initial_location"], entry.header["address_range"], entry)
-        for entry in entries
-        if isinstance(entry, FDE)
-    ]
-    return sorted(found, key=itemgetter(0))
+def _loaded(elf: Any, start: int, end: int) -> bytes:
+    for segment in elf.iter_segments("PT_LOAD"):
+        offset = start - segment["p_vaddr"]
+        if 0 <= offset < segment["p_filesz"]:
+            size = min(end - start, segment["p_filesz"] - offset, FUNCTION_BYTES_MAX)
+            elf.stream.seek(segment["p_offset"] + offset)
+            return bytes(elf.stream.read(max(size, 0)))
+    return b""

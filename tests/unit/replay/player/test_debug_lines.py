@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,13 @@ from elftools.elf.elffile import ELFFile
 
 from replay.player.debug_lines import (
     SECTION_BYTES_MAX,
+    Row,
     SourceLines,
+    _one_per_address,
     _unit_ranges,
     check_sections,
+    is_path,
+    span_of,
 )
 from tests.unit.replay.recordings import Recorder
 
@@ -63,22 +68,96 @@ def hello(recorder: Recorder) -> ELFFile:
 
 
 def test_the_beginning_of_a_function(hello: ELFFile) -> None:
-    file, line = SourceLines(hello).at(symbols_of(hello)["solo5_app_main"])
+    row = SourceLines(hello).at(symbols_of(hello)["solo5_app_main"])
+    assert row is not None
     text = source_lines("hello")
     first = next(number for number, row in enumerate(text, 1) if "solo5_app_main" in row)
-    assert file == "main.c"
-    assert first <= line <= len(text)
+    assert (row.file, row.path) == ("main.c", "programs/hello/main.c")
+    assert first <= row.line <= len(text)
+    assert row.is_statement
 
 
 def test_assembly_has_lines_too(hello: ELFFile) -> None:
-    file, line = SourceLines(hello).at(symbols_of(hello)["_start"])
-    assert file == "start.S"
-    assert line > 0
+    row = SourceLines(hello).at(symbols_of(hello)["_start"])
+    assert row is not None
+    assert row.path == "bindings/hvt/start.S"
+    assert row.line > 0
 
 
 @pytest.mark.parametrize("address", [0, 0xFFFF, 0x10_0000_0000, (1 << 64) - 1])
 def test_elsewhere_there_is_nothing(hello: ELFFile, address: int) -> None:
-    assert SourceLines(hello).at(address) == ("", 0)
+    assert SourceLines(hello).at(address) is None
+
+
+def test_rows_of_a_function_are_one_for_each_address(hello: ELFFile) -> None:
+    lines = SourceLines(hello)
+    start = symbols_of(hello)["printf"]
+    rows = lines.between(start, start + 0x40)
+    addresses = [row.address for row in rows]
+    assert addresses == sorted(set(addresses))
+    assert addresses[0] == start
+    assert all(lines.at(row.address) == row for row in rows)
+
+
+def test_rows_of_a_file_by_its_name_or_the_end_of_its_path(hello: ELFFile) -> None:
+    lines = SourceLines(hello)
+    rows = lines.of_file("main.c")
+    assert rows == sorted(rows)
+    assert rows == lines.of_file("hello/main.c") == lines.of_file("programs/hello/main.c")
+    assert {row.path for row in rows} == {"programs/hello/main.c"}
+    assert lines.of_file("ain.c") == lines.of_file("") == []
+
+
+def test_all_source_files_are_named(hello: ELFFile) -> None:
+    paths = SourceLines(hello).paths()
+    assert {"programs/hello/main.c", "bindings/hvt/start.S"} <= set(paths)
+    assert paths == sorted(set(paths))
+
+
+def test_files_of_a_unit_by_their_numbers(hello: ELFFile) -> None:
+    lines = SourceLines(hello)
+    unit = lines.unit_at(symbols_of(hello)["solo5_app_main"])
+    paths = lines.unit_paths(unit)
+    assert paths[1] == "programs/hello/main.c"
+    assert lines.unit_at(0) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([Row(1, "a", 5, True), Row(1, "a", 6, True)], Row(1, "a", 6, True, True)),
+        ([Row(1, "a", 5, True), Row(1, "a", 6, False)], Row(1, "a", 5, True, True)),
+        ([Row(1, "a", 5, False), Row(1, "a", 6, False)], Row(1, "a", 6, False, True)),
+        ([Row(1, "a", 5, False), Row(1, "", 0, False)], Row(1, "a", 5, False)),
+        ([Row(1, "", 0, False)], Row(1, "", 0, False)),
+    ],
+    ids=["last", "statement", "no statement", "another's end", "end"],
+)
+def test_of_rows_at_one_address_one_counts(rows: list[Row], expected: Row) -> None:
+    table = _one_per_address(rows)
+    assert table == [expected]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "expected"),
+    [
+        ("a/b.c", "b.c", True),
+        ("a/b.c", "a/b.c", True),
+        ("a/bb.c", "b.c", False),
+        ("b.c", "b.c", True),
+    ],
+)
+def test_what_a_name_can_mean(path: str, name: str, expected: bool) -> None:
+    assert is_path(path, name) is expected
+
+
+def test_a_span_is_given_by_its_end_or_its_size() -> None:
+    low = SimpleNamespace(value=16, form="DW_FORM_addr")
+    for high in (
+        SimpleNamespace(value=48, form="DW_FORM_addr"),
+        SimpleNamespace(value=32, form="DW_FORM_data8"),
+    ):
+        assert span_of({"DW_AT_low_pc": low, "DW_AT_high_pc": high}) == (16, 48)
 
 
 @pytest.mark.slow
@@ -94,7 +173,7 @@ def test_units_without_address_ranges_are_found_as_well(recorder: Recorder, tmp_
     for name in ("solo5_app_main", "_start", "printf"):
         address = symbols_of(elf)[name]
         whole = SourceLines(ELFFile(io.BytesIO(guest.read_bytes())))
-        assert lines.at(address) == whole.at(address) != ("", 0)
+        assert lines.at(address) == whole.at(address) is not None
 
 
 @pytest.mark.parametrize(

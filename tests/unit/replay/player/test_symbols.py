@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from replay.machine.position import Position
 from replay.player.session import ReplaySession
-from replay.player.symbols import Place, Symbols
+from replay.player.symbols import Place, Symbol, Symbols
 from replay.toolchain.build import BuildRequest, build_guest
 from replay.toolchain.programs import find_program
 from tests.unit.replay.recordings import TARGET, Recorder, new_engine
@@ -134,6 +134,81 @@ def test_what_is_no_elf_file_has_no_names(junk: bytes) -> None:
     assert symbols.call_stack(REGISTERS, lambda _: 0) == [Place(0)]
 
 
+def symbols_of(recorder: Recorder, program: str) -> Symbols:
+    return Symbols(recorder.guest(program))
+
+
+def test_functions_by_name_and_by_address(recorder: Recorder) -> None:
+    symbols = symbols_of(recorder, "flaky")
+    (main,) = symbols.functions("solo5_app_main")
+    assert symbols.function_at(main.address) == symbols.function_at(main.end - 1) == main
+    assert symbols.function_at(main.end) != main
+    assert symbols.functions("solo5_app") == ()
+    assert symbols.function_at(0) is None
+    assert {"page_take", "solo5_app_main"} <= set(symbols.function_names())
+
+
+def test_the_rows_of_a_function(recorder: Recorder) -> None:
+    symbols = symbols_of(recorder, "flaky")
+    (main,) = symbols.functions("solo5_app_main")
+    rows = symbols.rows(main)
+    assert rows[0].address == main.address
+    assert all(main.address <= row.address < main.end for row in rows)
+    assert symbols.row_at(main.address) == rows[0]
+    assert symbols.place(main.address).path == "programs/flaky/main.c"
+
+
+def test_variables_by_name(recorder: Recorder) -> None:
+    symbols = symbols_of(recorder, "flaky")
+    free_pages = symbols.variable("free_pages")
+    assert free_pages is not None
+    assert free_pages.size == 8
+    desk = symbols.variable("desk")  # a static one in a function: the compiler has numbered it
+    assert desk is not None
+    assert re.fullmatch(r"desk\.\d+", desk.name)
+    assert symbols.variable(desk.name) == desk
+    assert symbols.variable("des") is None
+    assert "free_pages" in symbols.variable_names()
+
+
+def test_inlined_calls_and_the_scopes_around_them(recorder: Recorder) -> None:
+    symbols = symbols_of(recorder, "flaky")
+    (pay,) = symbols.inlined("pay")
+    assert pay.call_path == "programs/flaky/main.c"
+    assert line_of("flaky", Place(0, file="main.c", line=pay.call_line)).strip() == (
+        "pay(desk, id, cents);"
+    )
+    assert [scope.name for scope in symbols.scopes(pay.entry)][:2] == ["pay_something", "pay"]
+    assert symbols.scopes(0) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["work", "work.cold", "work.cold.1", "workcold", "other"], [0, 1, 2]),
+        (["twin", "twin", "twin.cold"], [0]),
+    ],
+)
+def test_a_part_of_a_function_that_stands_elsewhere_belongs_to_it(
+    names: list[str], expected: list[int]
+) -> None:
+    symbols = Symbols(b"")
+    functions = [Symbol(16 * number, name, 8) for number, name in enumerate(names)]
+    symbols.__dict__["_functions"] = functions
+    whole = [functions[number] for number in expected]
+    assert symbols.whole(functions[0]) == whole
+    if len(whole) > 1:
+        assert symbols.whole(functions[1]) == whole
+
+
+def test_instructions_are_those_of_the_file(recorder: Recorder) -> None:
+    symbols = symbols_of(recorder, "flaky")
+    (main,) = symbols.functions("solo5_app_main")
+    code = symbols.code(main.address, main.end)
+    assert len(code) == main.size
+    assert symbols.code(0, 16) == b""
+
+
 def debug_spans(guest: bytes) -> list[tuple[int, int]]:
     """Where symbols, strings and debug information stand in a file, and the headers of sections."""
     elf = ELFFile(io.BytesIO(guest))
@@ -165,6 +240,11 @@ def test_broken_debug_information_never_raises(stopped: ReplaySession, seed: int
     assert 1 <= len(places) <= 32
     for address in (0, 0x100000, 0x100123, 2**64 - 1):
         assert symbols.place(address).address == address
+        assert len(symbols.scopes(address)) <= 100
+    assert isinstance(symbols.inlined("hvt_gpa"), list)
+    assert isinstance(symbols.rows_of_file("main.c"), list)
+    for function in symbols.functions("solo5_app_main"):
+        assert symbols.body(function) >= function.address
 
 
 @pytest.mark.parametrize("size", [0, 63, 1000, -1000, -1])
