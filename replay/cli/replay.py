@@ -38,6 +38,8 @@ examples:
       stop just before event 42; `--until 42+1017`: and 1017 instructions after event 41
   solo5-replay app.mp --until 42 --core core && gdb app.hvt core
       the memory and registers there, for gdb
+  solo5-replay app.mp --gdb
+      debug it in both directions; -e: from its end; --gdb 1234: wait for a gdb that you start
   solo5-replay app.mp --guest fixed.hvt
       where would a changed guest have done something else?
   solo5-replay doctor
@@ -60,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     try:
         arguments = parser.parse_args(words)
+        _check_sense(parser, arguments)
     except SystemExit as exit_:
         return ReplayStatus.USAGE if exit_.code else 0
     try:
@@ -81,7 +84,8 @@ def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
 
     try:
         with open_trace(arguments.trace) as trace:
-            status = _Replay(arguments, words, trace).run()
+            replay = _Replay(arguments, words, trace)
+            status = replay.run() if arguments.gdb is None else replay.debug()
         sys.stdout.flush()
         return status
     except TraceError as error:
@@ -153,6 +157,14 @@ class _Replay:
             recorded = f"recorded on {one_line(header.machine.engine)} by {header.created_by}"
             say(_PROGRAM, f"engine {choice.name}; {recorded}")
         return session
+
+    def debug(self) -> int:
+        """Debug instead of replaying to an end; the exit status."""
+        from replay.cli.gdb import Debugging, debug
+
+        given = self._arguments
+        wanted = Debugging(given.gdb, at=given.goto, at_end=given.end)
+        return debug(self._trace, wanted, self._changes())
 
     def _changes(self) -> Changes:
         import hashlib
@@ -268,6 +280,15 @@ def _without_places(words: list[str]) -> list[str]:
     return kept
 
 
+def _check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Options that cannot be meant together; exits as argparse does."""
+    if arguments.gdb is None:
+        if arguments.end or arguments.goto is not None:
+            parser.error("-e and -g say where debugging begins: give --gdb, too")
+    elif arguments.check or arguments.until or arguments.core or arguments.timeout:
+        parser.error("--gdb goes with none of --check, --until, --core and --timeout")
+
+
 def _position(text: str) -> Position:
     from replay.machine.position import parse_position
 
@@ -312,6 +333,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
+    )
+    parser.add_argument(
+        "--gdb",
+        nargs="?",
+        const="",
+        metavar="PORT|PATH",
+        help="debug with gdb, which is started, or served at a port of this host or a socket",
+    )
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("-e", "--end", action="store_true", help="with --gdb: begin at the end")
+    begin.add_argument(
+        "-g", "--goto", type=_position, metavar="POS", help="with --gdb: begin at POS"
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
     parser.add_argument("--engine", default="auto", metavar="NAME", help=ENGINE_HELP)

@@ -17,12 +17,13 @@ class TimelineTarget:
     def __init__(
         self,
         timeline: Timeline,
+        say: Callable[[str], None],
         describe: Describe = str,
         guest_file: Callable[[], bytes | None] | None = None,
     ) -> None:
-        """``describe`` makes lines of events, ``guest_file`` gives the ELF file that is replayed;
-        by default the trace's own."""
-        self._journey = Journey(timeline)
+        """``say`` takes what a person should know at once; ``describe`` makes lines of events;
+        ``guest_file`` gives the ELF file that is replayed, by default the trace's own."""
+        self._journey = Journey(timeline, say)
         self._commands = MonitorCommands(self._journey, describe)
         self._guest_file = guest_file or timeline.trace.guest
         header = timeline.trace.header
@@ -45,13 +46,13 @@ class TimelineTarget:
         """Memory at a virtual address."""
         return self._journey.view.read(address, size)
 
-    def write(self, address: int, data: bytes) -> str:
+    def write(self, address: int, data: bytes) -> None:
         """Change memory, on a diversion."""
-        return self._journey.write(address, data)
+        self._journey.write(address, data)
 
-    def set_registers(self, values: Registers) -> str:
+    def set_registers(self, values: Registers) -> None:
         """Change registers, on a diversion."""
-        return self._journey.set_registers(values)
+        self._journey.set_registers(values)
 
     def step(self, wanted: Wanted) -> Stop:
         """One instruction on."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import gdb  # type: ignore[import-not-found]  # it exists inside gdb only
+import gdb  # type: ignore[import-untyped,import-not-found,unused-ignore]  # inside gdb only
 
 _HISTORY_MAX = 1000
 _WATCHPOINTS = (
@@ -20,7 +20,10 @@ _WATCHPOINTS = (
 
 def monitor(line: str) -> str:
     """The answer of the stub to a ``monitor`` command."""
-    return str(gdb.execute(f"monitor {line}", to_string=True)).rstrip("\n")
+    command = f"monitor {line}"
+    first, _, rest = str(gdb.execute(command, to_string=True)).partition("\n")
+    # Under `set trace-commands on` gdb echoes what it executes.
+    return (rest if first.lstrip("+") == command else f"{first}\n{rest}").rstrip("\n")
 
 
 def position() -> str:
@@ -60,7 +63,7 @@ def travel(line: str) -> None:
     """Go somewhere by a ``monitor`` command, and let gdb see that everything has changed."""
     answer = monitor(line)
     place, _, remark = answer.partition("\n")
-    print(place)
+    gdb.write(f"{place}\n")
     if not remark:  # it was refused, and the guest has not moved
         return
     gdb.execute("maintenance flush register-cache", to_string=True)
@@ -94,7 +97,7 @@ def step_in_history(by: int) -> None:
 
 def shown(line: str) -> Callable[[str], None]:
     """An action that shows what a ``monitor`` command answers."""
-    return lambda argument: print(monitor(f"{line} {argument}".rstrip()))
+    return lambda argument: gdb.write(monitor(f"{line} {argument}".rstrip()) + "\n")
 
 
 def travelling(line: str) -> Callable[[str], None]:
@@ -102,7 +105,7 @@ def travelling(line: str) -> Callable[[str], None]:
     return lambda argument: travel(f"{line} {argument}".rstrip())
 
 
-class Command(gdb.Command):  # type: ignore[misc]  # of a module that is not there to look at
+class Command(gdb.Command):  # type: ignore[misc,unused-ignore]  # unknown outside gdb
     """One command of gdb."""
 
     def __init__(self, name: str, about: str, action: Callable[[str], None]) -> None:

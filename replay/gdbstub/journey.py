@@ -15,6 +15,7 @@ from monitors.ports import Registers
 from replay.engines.errors import EngineError
 from replay.engines.ports import Access
 from replay.gdbstub.errors import Refused
+from replay.gdbstub.function_calls import FunctionCall, same_registers
 from replay.gdbstub.range_steps import step_through
 from replay.machine.position import Position
 from replay.player.errors import PlayerError
@@ -25,23 +26,29 @@ if TYPE_CHECKING:
     from replay.player.diversion import Diversion
     from replay.player.timeline import Timeline
 
+_SCRATCH_BYTES = 1 << 16
 _FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
 
 
 class Journey:
     """Where the guest stands, and how it gets elsewhere."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, say: Callable[[str], None]) -> None:
+        """``say`` takes what a person should know at once."""
         self.timeline = timeline
+        self._say = say
         self.stop = Stop(timeline.position, Why.START)
         self._diversion: Diversion | None = None
         self._calls = 0
         self._calls_divert = False
+        self._call = FunctionCall()
+        self._is_for_call = False
+        self._announced = False
 
     @property
     def diverted(self) -> bool:
         """Whether what is seen is a diversion and not the recording."""
-        return self._diversion is not None
+        return self._diversion is not None and not self._is_idle()
 
     @property
     def view(self) -> View:
@@ -56,13 +63,13 @@ class Journey:
     def run(self, direction: Direction, wanted: Wanted) -> Stop:
         """Go until something wanted is met or the recording ends. Back from a diversion is no
         further than where it began."""
-        if self._diversion is not None:
+        if self._leaves_recording(wanted) and self._diversion is not None:
             return self._divert(direction, self._diversion.run, wanted)
         return self._travel(lambda: self.timeline.run(direction, wanted))
 
     def step(self, direction: Direction, wanted: Wanted) -> Stop:
         """One instruction, in which watched memory may be accessed."""
-        if self._diversion is not None:
+        if self._leaves_recording(wanted) and self._diversion is not None:
             return self._divert(direction, lambda _: self._stepped_aside(), wanted)
         return self._travel(lambda: self._step(direction, wanted))
 
@@ -86,21 +93,30 @@ class Journey:
 
     # ---- diversions
 
-    def write(self, address: int, data: bytes) -> str:
-        """Change memory of a diversion; the message when it is a new one."""
-        diversion, message = self._on_diversion()
+    def write(self, address: int, data: bytes) -> None:
+        """Change memory of a diversion. Nobody's is what lies below the stack: there debuggers put
+        what they need to call a function."""
+        diversion, is_new = self._on_diversion()
+        below_stack = diversion.registers()["rsp"] - address
         with self._failing():
             if not diversion.write(address, data):
-                raise Refused(f"the guest has no memory at {address:#x} to {len(data)} bytes on")
-        return message
+                raise Refused(f"not all of the {len(data)} bytes at {address:#x} are memory")
+        if is_new and 0 < below_stack <= _SCRATCH_BYTES:
+            self._is_for_call = True
+        elif is_new:
+            self._announce()
 
-    def set_registers(self, values: Registers) -> str:
-        """Change registers of a diversion; the message when it is a new one."""
-        diversion, message = self._on_diversion()
+    def set_registers(self, values: Registers) -> None:
+        """Change registers of a diversion. It is over when that ends a call of a function, for
+        which it was begun."""
+        self._call.registers_change(self.view.registers())
+        diversion, is_new = self._on_diversion()
+        self._is_for_call = self._is_for_call or is_new
         with self._failing():
             for name, value in values.items():
                 diversion.set_register(name, value)
-        return message
+        if self._call.is_over(diversion.registers()) and self._is_for_call:
+            self.end_diversion()
 
     def begin_call(self) -> None:
         """See ``replay.gdbstub.target.CallsFunctions``."""
@@ -118,21 +134,49 @@ class Journey:
         """See the recording again, where it was left."""
         diversion, self._diversion = self._diversion, None
         self._calls = 0
+        self._call.forget()
+        self._is_for_call = self._announced = False
         if diversion is not None:
             diversion.close()
             self.stop = Stop(self.timeline.position, Why.REACHED)
 
-    def _on_diversion(self) -> tuple[Diversion, str]:
+    def _on_diversion(self) -> tuple[Diversion, bool]:
+        """The diversion, and whether it is new."""
         if self._diversion is not None:
-            return self._diversion, ""
+            return self._diversion, False
         with self._failing():
             self._diversion = self.timeline.divert()
-        if self._calls:
-            return self._diversion, ""  # a function is called, and that will be over soon
-        where = self.timeline.position
-        return self._diversion, (
-            f"a diversion begins at {where}: nothing of it reaches the recording; "
-            "going back, seeking or detaching ends it"
+        return self._diversion, True
+
+    def _leaves_recording(self, wanted: Wanted) -> bool:
+        """Whether what is about to run runs on a diversion; says so unless it is a call."""
+        if self._diversion is None:
+            return False
+        if self._call.begins(self.view, wanted.breaks):
+            return True
+        if self._is_idle():
+            self.end_diversion()
+            return False
+        self._announce()
+        return True
+
+    def _is_idle(self) -> bool:
+        """A call was prepared and then not made, or it is over: all is as in the recording."""
+        return (
+            self._diversion is not None
+            and self._is_for_call
+            and same_registers(self._diversion.registers(), self.timeline.registers())
+        )
+
+    def _announce(self) -> None:
+        """Say once that the recording was left; not when a function is called, which is over
+        soon."""
+        if self._announced or self._calls:
+            return
+        self._announced, self._is_for_call = True, False
+        self._say(
+            f"a diversion begins at {self.timeline.position}: nothing of it reaches the "
+            "recording; going back, seeking or detaching ends it"
         )
 
     def _divert(self, direction: Direction, go: Callable[[Wanted], Stop], wanted: Wanted) -> Stop:

@@ -87,7 +87,7 @@ class MonitorCommands:
             _Command("when", "where the guest stands", self._when),
             _Command("events [N | N..M]", "events around here, or these", self._events, most=1),
             _Command("event N", "one event", self._event, least=1, most=1),
-            _Command("seek PLACE", "go to EVENT, EVENT+INSTRUCTIONS, start, end, or cN, a checkpoint",
+            _Command("seek PLACE", "go to EVENT, EVENT+INSTRUCTIONS, start, end, or cN",
                      self._seek, least=1, most=1),
             _Command("checkpoint", "keep this place under a number", self._checkpoint),
             _Command("info checkpoints", "list them", self._info_checkpoints),

@@ -10,21 +10,23 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from replay.gdbstub.connection import Connection, Interrupt, Request, Send, refusal
 from replay.gdbstub.errors import CannotServe
-from replay.gdbstub.stub import Say, Stub
+from replay.gdbstub.stub import Stub
 from replay.gdbstub.target import Target
 
 LOOPBACK = "127.0.0.1"
 _RECEIVE_BYTES = 1 << 16
+_READS_MAX = 16
 _REPEAT_S = 0.05
 """How often an interrupt is asked for again: one that comes before a run is without effect."""
 _SOCKET_MODE = 0o177
@@ -68,7 +70,7 @@ class _Client:
 class Server:
     """Serves one target. Close it when done."""
 
-    def __init__(self, target: Target, address: Address, say: Say) -> None:
+    def __init__(self, target: Target, address: Address, say: Callable[[str], None]) -> None:
         """Listens from now on; raises ``CannotServe``. ``say`` takes messages for people."""
         self._target = target
         self._say = say
@@ -91,9 +93,8 @@ class Server:
         while (request := self._requests.get()) is not None:
             client, data = request
             if data is not None:
-                stub = stub or Stub(self._target, self._say)
+                stub = stub or Stub(self._target)
                 self._answer(client, stub, data)
-                client.answered += 1
                 continue
             if stub is not None:
                 stub.client_left()
@@ -121,9 +122,8 @@ class Server:
     # ---- the thread of ``serve``
 
     def _answer(self, client: _Client, stub: Stub, data: bytes) -> None:
-        if client.gone:
-            return
-        replies = stub.answer(data)
+        replies = [] if client.gone else stub.answer(data)
+        client.answered += 1
         with contextlib.suppress(OSError):  # a client that is gone is noticed where it is read
             for reply in replies:
                 client.send(client.connection.packet(reply))
@@ -144,11 +144,11 @@ class Server:
     def _listen_once(self) -> None:
         client = self._client
         is_asked = client is not None and client.interrupted and client.busy
-        for key, _ in self._selector.select(_REPEAT_S if is_asked else None):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif client is not None and key.fileobj is client.socket:
-                self._read(client)
+        ready = {key.fileobj for key, _ in self._selector.select(_REPEAT_S if is_asked else None)}
+        if client is not None and client.socket in ready:
+            self._read(client)
+        if self._listener in ready:
+            self._accept()
         if client is not None and client.interrupted and client.busy:
             self._target.interrupt()
 
@@ -157,6 +157,7 @@ class Server:
             arrived, _ = self._listener.accept()
         except OSError:  # it has gone again
             return
+        self._read_what_is_there()
         if self._client is not None:
             self._say("a second debugger was refused: one is connected")
             with contextlib.suppress(OSError), arrived:
@@ -166,6 +167,14 @@ class Server:
             arrived.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = _Client(arrived, Connection(), threading.Lock())
         self._selector.register(arrived, selectors.EVENT_READ)
+
+    def _read_what_is_there(self) -> None:
+        """The client may be gone, behind its last words."""
+        client = self._client
+        for _ in range(_READS_MAX):
+            if client is None or client.gone or not select.select([client.socket], [], [], 0)[0]:
+                return
+            self._read(client)
 
     def _read(self, client: _Client) -> None:
         try:

@@ -5,7 +5,7 @@ Whatever a client sends is answered; nothing is raised but what a broken target 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from replay.gdbstub.endings import ending_signal
 from replay.gdbstub.errors import Refused, StubError
@@ -75,22 +75,17 @@ _NO_WAY_BACK = "a live guest cannot go back: replay what is being recorded"
 _SIGNALS = {Why.INTERRUPTED: Signal.INT}
 _LOG_ENDS = {Why.START: "begin", Why.END: "end"}
 
-Say = Callable[[str], None]
-
 
 class Stub:
-    """Serves one client; ``say`` takes what a person should know and no packet can tell.
+    """Serves one client; ``leaving`` is set when the client has said that it goes."""
 
-    ``leaving`` is set when the client has said that it goes.
-    """
-
-    def __init__(self, target: Target, say: Say) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._say = say
         self._points = Points()
         self._file = GuestFile(target.guest_name, target.guest_file)
         self._queries = Queries(target, self._file)
         self._killed = False
+        self._stay = False
         self.leaving = False
 
     def answer(self, data: bytes) -> list[bytes]:
@@ -167,6 +162,9 @@ class Stub:
 
     def _travel(self, command: Go | GoStep | GoRange) -> bytes:
         """Let time run, and tell where and why it stopped."""
+        if self._stay:  # gdb's `run PLACE` goes on from there by itself, which nobody wants
+            self._stay = False
+            return self._standing()
         before = self._target.here()
         return self._told(self._journey(command, self._points.wanted()), before)
 
@@ -188,6 +186,7 @@ class Stub:
             raise Refused(_NO_WAY_BACK)
         self._target.start_over(words)
         self._killed = False
+        self._stay = bool(words)
         return self._standing()
 
     def _standing(self) -> bytes:
@@ -253,7 +252,7 @@ class Stub:
             case WriteMemory(address, data):
                 if not data or self._target.read(address, len(data)) == data:
                     return OK
-                self._tell(self._target.write(address, data))
+                self._target.write(address, data)
                 return OK
             case WriteRegister(number, data):
                 if number >= len(REGISTERS) or len(data) != REGISTERS[number].size:
@@ -263,12 +262,8 @@ class Stub:
                 given = dict(split_registers(data))
         changed = changed_registers(given, self._target.registers())
         if changed:
-            self._tell(self._target.set_registers(changed))
+            self._target.set_registers(changed)
         return OK
-
-    def _tell(self, text: str) -> None:
-        if text:
-            self._say(text)
 
 
 def _text_answer(text: str) -> list[bytes]:

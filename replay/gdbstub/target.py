@@ -41,12 +41,12 @@ class Target(Protocol):
         """Memory at a virtual address; ``None`` where not all of it can be read."""
         ...
 
-    def write(self, address: int, data: bytes) -> str:
-        """Change memory. The text, if any, is for the person before the client."""
+    def write(self, address: int, data: bytes) -> None:
+        """Change memory."""
         ...
 
-    def set_registers(self, values: Registers) -> str:
-        """Change the registers named. The text, if any, is for the person before the client."""
+    def set_registers(self, values: Registers) -> None:
+        """Change the registers named."""
         ...
 
     def step(self, wanted: Wanted) -> Stop:

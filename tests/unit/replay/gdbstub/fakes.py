@@ -59,15 +59,13 @@ class FakeGuest:
         self.memory[COUNTER] = self.at
         return bytes(self.memory[address : address + size])
 
-    def write(self, address: int, data: bytes) -> str:
+    def write(self, address: int, data: bytes) -> None:
         if self.read(address, len(data)) is None:
             raise Refused(f"no memory at {address:#x}")
         self.memory[address : address + len(data)] = data
-        return "memory is changed"
 
-    def set_registers(self, values: Registers) -> str:
+    def set_registers(self, values: Registers) -> None:
         self.changes.update(values)
-        return ""
 
     def step(self, wanted: Wanted) -> Stop:
         return self._go(1, 1, replace(wanted, breaks=()))

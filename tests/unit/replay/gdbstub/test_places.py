@@ -1,0 +1,48 @@
+"""Places as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from replay.gdbstub.errors import Refused
+from replay.gdbstub.places import Places
+from replay.machine.position import Position
+
+END = Position(99)
+
+
+def test_every_way_to_write_a_place() -> None:
+    places = Places(Position(0), END)
+    assert places.keep(Position(4, 2)) == 1
+    found = {text: places.find(text) for text in ("start", "end", "c1", "7", "7+8")}
+    assert found == {
+        "start": Position(0),
+        "end": END,
+        "c1": Position(4, 2),
+        "7": Position(7),
+        "7+8": Position(7, 8),
+    }
+
+
+@pytest.mark.parametrize("text", ["c2", "c", "", "x", "1+", "c-1"])
+def test_what_is_no_place(text: str) -> None:
+    with pytest.raises(Refused):
+        Places(Position(0), END).find(text)
+
+
+def test_numbers_are_never_used_again() -> None:
+    places = Places(Position(0), END)
+    places.keep(Position(1))
+    places.forget(1)
+    assert places.keep(Position(2)) == 2
+    assert dict(places.kept) == {2: Position(2)}
+    with pytest.raises(Refused):
+        places.forget(1)
+
+
+def test_there_is_a_limit() -> None:
+    places = Places(Position(0), END)
+    for number in range(10_000):
+        places.keep(Position(number))
+    with pytest.raises(Refused):
+        places.keep(Position(1))
