@@ -22,6 +22,7 @@ from monitors.ports import (
     Watched,
 )
 from replay.engines.errors import CannotGoOn
+from replay.engines.ports import CountsInstructions
 from replay.machine.ending import Ending, Halted, Misused, Paused, Reached, Stopped
 from replay.machine.errors import WaitInterrupted
 from replay.machine.handover import carry_on, counting_engine, end_detour
@@ -60,6 +61,7 @@ class Interposer:
         self._sees_all = len(sparse) != len(self._observers)
         self._lane = None if self._sees_all else lane
         self._lane_engine = machine.engine
+        self._counted: object = None
         self._due = 0
         self._pausing = False
 
@@ -103,7 +105,7 @@ class Interposer:
         ``stretched`` is told of every piece that ran without a stop: where it began, and how many
         instructions it had.
         """
-        engine = counting_engine(self.machine)
+        engine = self._counting_engine()
         self._due = self._next_due()
         self._pausing = False
         while self.events < until_event and budget > 0 and not self._pausing:
@@ -139,6 +141,13 @@ class Interposer:
         self.events, self.instructions = position.event, position.instructions
         self.steps = steps
         self.pending = None
+
+    def _counting_engine(self) -> CountsInstructions:
+        """Asked for once for each engine: what a protocol wants is slow to see."""
+        if self._counted is not self.machine.engine:
+            self._counting = counting_engine(self.machine)
+            self._counted = self.machine.engine
+        return self._counting
 
     def _pass(self, exit_: Exit) -> Ending | None:
         """Answer an exit; what ends the run there, or ``None``."""
