@@ -221,7 +221,7 @@ these it is the first case of each program.
 
 What was run where: everything above on x86-64 machines whose kernel (Linux 6.18) emulates KVM's
 guests. No host with VMX or SVM has run it; what can differ there (RIP behind an `out`, debug exits,
-DR6, the size of XSAVE areas) has unit tests that follow transcripts of `kvm_run`
+DR6, what an XSAVE area holds besides) has unit tests that follow transcripts of `kvm_run`
 (`tests/unit/replay/engines/kvm`).
 
 ## Platforms
