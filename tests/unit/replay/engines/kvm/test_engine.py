@@ -320,7 +320,15 @@ def test_interrupts_during_a_completion_stay(bench: Any, leave: Any, port_detail
     under.engine.run()
     under.engine.interrupt()
     assert under.engine.registers()["rip"] == TEXT + 1
+    assert under.vcpu.page[api.IMMEDIATE_EXIT_AT] == 1  # for who is on the way into the guest
     assert under.engine.run() == Interrupted()
+
+
+def test_a_step_is_interrupted(bench: Any) -> None:
+    under = bench(b"")
+    under.engine.interrupt()
+    assert under.engine.step() == Interrupted()
+    assert under.vcpu.entered == []
 
 
 # ---- steps, breakpoints, watchpoints
@@ -360,6 +368,19 @@ def test_a_step_over_a_crossing_is_the_crossing(
     assert under.engine.registers()["rip"] == TEXT + 1
     assert under.engine.step() == TargetReached()
     assert under.engine.registers()["rip"] == TEXT + 2
+
+
+def test_the_end_of_a_crossing_is_no_step(bench: Any, leave: Any, port_detail: Any) -> None:
+    """Nobody has looked at registers, so KVM finishes the crossing only with the next step, and
+    VT-x reports that as a step's end."""
+    under = bench(
+        b"",
+        leave(ExitReason.IO, port_detail(0x501), TEXT, 1),
+        leave(ExitReason.DEBUG, _debug(TEXT + 2, 0x4000), TEXT + 2),
+    )
+    assert under.engine.step() == PortWrite(0x501, 0, 4)
+    assert under.engine.step() == TargetReached()
+    assert under.vcpu.rip == TEXT + 2
 
 
 def test_the_flag_of_steps_is_not_pushed(bench: Any, leave: Any) -> None:
