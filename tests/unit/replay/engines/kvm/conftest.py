@@ -19,6 +19,7 @@ from replay.engines.kvm.vm import Slot
 
 PAGE_BYTES = 3 * 4096
 IO_DATA_AT = 4096
+ENTRIES_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ScriptedVcpu:
 
     def enter(self) -> None:
         self.entered.append(self.page[api.DIRTY_REGS_AT])
+        assert len(self.entered) < ENTRIES_MAX, "somebody enters the guest for ever"
         self.page[api.DIRTY_REGS_AT] = 0
         if self._finish() and self._is_stepping() and self.step_ends_in_debug_exit:
             self._put(Leave(ExitReason.DEBUG, api.DEBUG.pack(1, self.rip, 0x4000, 0), self.rip))
