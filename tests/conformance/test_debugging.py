@@ -102,7 +102,7 @@ def functions_of(studio: Studio, trial: Trial) -> list[int]:
     image = studio.plan(trial).guest
     names = Symbols(image)._functions
     wanted = ("solo5_app_main", "solo5_exit", "solo5_console_write", "puts", "strlen")
-    return [address for address, name, _ in names if name in wanted][:BREAKPOINTS]
+    return [each.address for each in names if each.name in wanted][:BREAKPOINTS]
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ struct counted {
 };
 
 /* What an address is for; USED is set in every slot that is taken, also where it is for nothing. */
-enum use { IS_SITE = 1, IS_BREAKPOINT = 2, IS_NOTED = 4, USED = 8 };
+enum use { IS_SITE = 1, IS_BREAKPOINT = 2, IS_NOTED = 4, IS_REPEATED = 8, USED = 16 };
 
 struct place {
     uint64_t address;
@@ -114,6 +114,10 @@ struct state {
     struct place *places;
     uint64_t places_mask;  /* their number less one */
     uint64_t passed_break; /* no stop for the breakpoint there, once */
+    uint64_t counted_rcx, counted_rsp; /* before the last one counted, if it may change its code */
+    int64_t rcx_id;
+    int64_t rsp_id;
+    uint64_t arrived_at;   /* the repeated instruction there goes on with its next iteration */
     struct watch *watches;
     uint64_t watches_count;
     const uint8_t *watched_pages; /* one byte a page: 1 where some watch is */
@@ -275,6 +279,53 @@ void s5_put_place(struct state *s, uint64_t address, uint64_t uses)
     *place_slot(s, address) = (struct place){address, uses | USED};
 }
 
+static bool is_sealed(struct state *s, uint64_t address)
+{
+    return s->flat_cr3 != NOWHERE && address < s->ram_bytes && s->sealed_pages[address >> 12];
+}
+
+/* Whether an instruction may go to itself with RCX and RSP as they were. */
+static bool is_jump(const uint8_t *code, const uint8_t *end)
+{
+    static const char prefixes[] = "\x66\x67\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65";
+
+    while (code < end && (memchr(prefixes, *code, sizeof prefixes - 1) || (*code & 0xf0) == 0x40))
+        code++;
+    if (end - code < 2)
+        return false;
+    if (code[0] == 0x0f)
+        return (code[1] & 0xf0) == 0x80;
+    if (code[0] == 0xff)
+        return (code[1] >> 3 & 6) == 4;
+    return (code[0] & 0xf0) == 0x70 || (code[0] & 0xfc) == 0xe0 || code[0] == 0xe9 ||
+           code[0] == 0xeb || code[0] == 0xcf;
+}
+
+/*
+ * Unicorn gives up an instruction that writes to its own block, and begins it once more: only that
+ * comes right behind itself with nothing changed.
+ */
+static bool is_begun_again(void *uc, struct state *s, uint64_t address, uint64_t bytes)
+{
+    uint64_t rcx = 0, rsp = 0;
+
+    if (s->last_counted != address || is_sealed(s, address))
+        return false;
+    s->reg_read(uc, (int)s->rcx_id, &rcx);
+    s->reg_read(uc, (int)s->rsp_id, &rsp);
+    if (rcx != s->counted_rcx || rsp != s->counted_rsp)
+        return false;
+    if (!is_flat(uc, s, address, bytes))
+        return true;
+    return !is_jump(s->ram + address, s->ram + address + bytes);
+}
+
+/* For tests. */
+bool s5_is_jump(const uint8_t *code, uint64_t bytes)
+{
+    return is_jump(code, code + bytes);
+}
+
 /* A block has been translated and not yet executed: it must be vetted first. */
 void s5_edge(void *uc, struct translated_block *now, struct translated_block *before, struct state *s)
 {
@@ -344,6 +395,8 @@ void s5_block(void *uc, uint64_t pc, uint32_t bytes, struct state *s)
         if (s->reason != NONE)
             return;
     }
+    if (s->arrived_at != pc)
+        s->arrived_at = NOWHERE;
     s->current = instructions;
     s->block = pc;
     s->block_bytes = bytes;
@@ -367,9 +420,12 @@ static bool stops_at(void *uc, struct state *s, uint64_t address, uint64_t block
         s->passed_site = NOWHERE;
         return false;
     }
-    if (uses & IS_NOTED)
+    bool is_arriving = s->arrived_at != address;
+    if (uses & IS_REPEATED)
+        s->arrived_at = address;
+    if (uses & IS_NOTED && is_arriving)
         note(s, (struct note){s->count, block, address, 0, NOWHERE});
-    if (uses & IS_BREAKPOINT && s->passed_break != address)
+    if (uses & IS_BREAKPOINT && is_arriving && s->passed_break != address)
         stop_before(uc, s, BREAK, address, 0);
     else if (uses & IS_SITE)
         stop_before(uc, s, SITE, address, 0);
@@ -396,9 +452,10 @@ void s5_place(void *uc, uint64_t address, uint32_t size, struct state *s)
 /* Bound to every instruction while instructions are counted. */
 void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
 {
-    (void)size;
-    if (s->reason != NONE)
+    if (s->reason != NONE || is_begun_again(uc, s, address, size))
         return;
+    if (s->arrived_at != address)
+        s->arrived_at = NOWHERE;
     if (s->watched)
         stop(uc, s, WATCHED);
     else if (s->count >= s->target)
@@ -409,6 +466,10 @@ void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
         s->count++;
         s->last_counted = address;
         keep_flags(uc, s, address);
+        if (!is_sealed(s, address)) {
+            s->reg_read(uc, (int)s->rcx_id, &s->counted_rcx);
+            s->reg_read(uc, (int)s->rsp_id, &s->counted_rsp);
+        }
         return;
     }
     s->last_counted = NOWHERE;

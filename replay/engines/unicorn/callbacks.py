@@ -54,6 +54,7 @@ class Use(enum.IntFlag):
     SITE = 1
     BREAKPOINT = 2
     NOTED = 4
+    REPEATED = 8
 
 
 class _Vetted(ctypes.Structure):
@@ -144,6 +145,11 @@ class State(ctypes.Structure):
         ("places", ctypes.POINTER(Place)),
         ("places_mask", ctypes.c_uint64),
         ("passed_break", ctypes.c_uint64),
+        ("counted_rcx", ctypes.c_uint64),
+        ("counted_rsp", ctypes.c_uint64),
+        ("rcx_id", ctypes.c_int64),
+        ("rsp_id", ctypes.c_int64),
+        ("arrived_at", ctypes.c_uint64),
         ("watches", ctypes.POINTER(Watch)),
         ("watches_count", ctypes.c_uint64),
         ("watched_pages", ctypes.c_void_p),
@@ -205,10 +211,11 @@ def make_state(ram: GuestRam, code_pages: Any, unicorn_library: Any) -> State:
     state.emu_start = ctypes.cast(unicorn_library.uc_emu_start, ctypes.c_void_p)
     state.cr3_id = registers.CR3_ID
     state.flags_id = registers.UNICORN_ID["rflags"]
-    state.cr2_id = registers.UNICORN_ID["cr2"]
+    for name in ("cr2", "rcx", "rsp"):
+        setattr(state, f"{name}_id", registers.UNICORN_ID[name])
     state.noted_ids[:] = [registers.UNICORN_ID[name] for name in NOTED]
     state.passed_site = state.passed_entry = state.flat_cr3 = state.hooked_at = NOWHERE
-    state.passed_break = state.last_counted = NOWHERE
+    state.passed_break = state.last_counted = state.arrived_at = NOWHERE
     state.places = (Place * 1)()
     return state
 

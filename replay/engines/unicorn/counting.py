@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from unicorn import unicorn_const as uc_const
 
 from replay.engines.ram import PAGE_BYTES
-from replay.engines.sites import decode
+from replay.engines.sites import LONGEST_INSTRUCTION, decode
 from replay.engines.unicorn.callbacks import (
     COUNTED_SLOTS,
     NOWHERE,
@@ -26,6 +26,7 @@ from replay.engines.unicorn.callbacks import (
     Note,
 )
 from replay.engines.unicorn.instance import Instance
+from replay.engines.unicorn.jumps import is_jump
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.places import Places
 from replay.engines.unicorn.vetting import Vetting
@@ -85,6 +86,16 @@ class Counting:
         """Count nothing until the next ``begin``."""
         if self.mode is not Mode.NOTHING:
             self._switch(Mode.NOTHING)
+
+    def interrupt(self, pc: int) -> None:
+        """The guest has been interrupted before the instruction at ``pc``, or stands there again to
+        repeat what was begun in vain."""
+        state, get = self._state, self._instance.get
+        state.interrupted = 0
+        if state.last_counted != pc or is_jump(self._memory.code(pc, LONGEST_INSTRUCTION)):
+            return
+        if (state.counted_rcx, state.counted_rsp) == (get("rcx"), get("rsp")):
+            self.before(pc)
 
     def before(self, pc: int) -> None:
         """The guest has stopped before the instruction at ``pc``, or in it and must repeat it."""

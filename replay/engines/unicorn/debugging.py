@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
@@ -16,6 +17,7 @@ from monitors.ports import (
     Watched,
 )
 from replay.engines.ports import Hit, Hits, Watchpoint
+from replay.engines.sites import LONGEST_INSTRUCTION, decode
 from replay.engines.unicorn.callbacks import NOWHERE, Note, State, Use
 from replay.engines.unicorn.counting import Counting
 from replay.engines.unicorn.exceptions import ExceptionUnit
@@ -26,6 +28,7 @@ from replay.engines.unicorn.vetting import Vetting
 from replay.engines.unicorn.watching import Watching
 
 _WATCHES_MAX = 1000
+_REPEATED = re.compile("rep[a-z]* (movs|cmps|stos|lods|scas)")
 _NO_CROSSINGS = (
     *(Breakpoint, Watched, TargetReached, Interrupted),
     *(TripleFault, TranslationFault, UnbackedAccess),
@@ -139,8 +142,19 @@ class Debuggable(ABC):
         for address in before - wanted:
             self._places.remove(address, use)
         for address in sorted(wanted - before):
-            if self._places.add(address, use):
+            repeated = Use.REPEATED if self._is_repeated(address) else Use.NONE
+            if self._places.add(address, use | repeated):
                 self._vetting.forget_translated(address)
+            if repeated:
+                self._counting.is_on = True  # each iteration begins a block, which has to be seen
+
+    def _is_repeated(self, address: int) -> bool:
+        """Whether a string instruction lies there that is reached once for all its iterations."""
+        code = b"".join(
+            self._memory.read(gpa, size)
+            for gpa, size in self._memory.pieces(address, LONGEST_INSTRUCTION)
+        )
+        return any(_REPEATED.match(text) for _, _, text, _ in decode(code, address, 1))
 
     def _hit(self, note: Note) -> Hit:
         low = self._counting.position(note)

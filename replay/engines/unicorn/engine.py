@@ -131,7 +131,7 @@ class UnicornEngine(Debuggable, Restorable, AtSites):
         while True:
             if self._interrupt_requested:
                 self._interrupt_requested = False
-                self._state.interrupted = 0
+                self._counting.interrupt(self._pc)
                 self._withdraw_passes()
                 return Interrupted()
             exit_ = self._advance()
@@ -312,7 +312,7 @@ class UnicornEngine(Debuggable, Restorable, AtSites):
 
     def _withdraw_passes(self) -> None:
         state = self._state
-        state.passed_site = state.passed_entry = state.hooked_at = NOWHERE
+        state.passed_site = state.passed_entry = state.hooked_at = state.arrived_at = NOWHERE
 
     def _install_hooks(self) -> None:
         hook, callbacks, state = self._instance.hook, self._callbacks, self._state

@@ -20,6 +20,7 @@ from replay.engines.unicorn.callbacks import (
     TranslatedBlock,
     Use,
 )
+from replay.engines.unicorn.jumps import is_jump
 
 _COUNTED_MAX = 196_608
 _UC_MEM_WRITE = 17
@@ -123,6 +124,18 @@ class PythonCallbacks:
             self._stop(uc, Reason.FULL)
         self._ask_for_vetting(uc, block.pc, block.bytes, block.instructions)
 
+    def _is_begun_again(self, uc: int, address: int, size: int) -> bool:
+        state = self._state
+        if state.last_counted != address:
+            return False
+        if (state.counted_rcx, state.counted_rsp) != self._rcx_and_rsp(uc):
+            return False
+        return not is_jump(self._code(address, size) or b"")
+
+    def _rcx_and_rsp(self, uc: int) -> tuple[int, int]:
+        state = self._state
+        return self._register(uc, state.rcx_id), self._register(uc, state.rsp_id)
+
     def _entry(self, uc: int, address: int, size: int, _user: int) -> None:
         if self._state.passed_entry == address:
             self._state.passed_entry = NOWHERE
@@ -153,6 +166,8 @@ class PythonCallbacks:
                 self._stop_before_block(uc, pc, size, instructions)
             if state.reason != Reason.NONE:
                 return
+        if state.arrived_at != pc:
+            state.arrived_at = NOWHERE
         state.current, state.block, state.block_bytes = instructions, pc, size
 
     def _stop_before_block(self, uc: int, pc: int, size: int, instructions: int) -> None:
@@ -206,9 +221,12 @@ class PythonCallbacks:
             return False
         if uses is None:
             return False
-        if uses & Use.NOTED:
+        is_arriving = state.arrived_at != address
+        if uses & Use.REPEATED:
+            state.arrived_at = address
+        if uses & Use.NOTED and is_arriving:
             self._note(Note(state.count, block, address, 0, NOWHERE))
-        if uses & Use.BREAKPOINT and state.passed_break != address:
+        if uses & Use.BREAKPOINT and is_arriving and state.passed_break != address:
             self._stop_before(uc, Reason.BREAK, address)
         elif uses & Use.SITE:
             self._stop_before(uc, Reason.SITE, address)
@@ -220,10 +238,12 @@ class PythonCallbacks:
         if state.reason == Reason.NONE and not self._stops_at(uc, address, state.block):
             self._keep_flags(uc, address)
 
-    def _count(self, uc: int, address: int, _size: int, _user: int) -> None:
+    def _count(self, uc: int, address: int, size: int, _user: int) -> None:
         state = self._state
-        if state.reason != Reason.NONE:
+        if state.reason != Reason.NONE or self._is_begun_again(uc, address, size):
             return
+        if state.arrived_at != address:
+            state.arrived_at = NOWHERE
         if state.watched:
             self._stop(uc, Reason.WATCHED)
         elif state.count >= state.target:
@@ -234,6 +254,7 @@ class PythonCallbacks:
             state.count += 1
             state.last_counted = address
             self._keep_flags(uc, address)
+            state.counted_rcx, state.counted_rsp = self._rcx_and_rsp(uc)
             return
         state.last_counted = NOWHERE
 

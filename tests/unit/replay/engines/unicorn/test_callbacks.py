@@ -44,7 +44,7 @@ class TestBothLanguagesAgree:
         match = re.search(r"enum use \{([^}]*)\}", SOURCE)
         assert match is not None
         uses = dict(each.strip().split(" = ") for each in match[1].split(","))
-        assert uses.pop("USED") == "8"
+        assert uses.pop("USED") == "16"
         assert {name.removeprefix("IS_"): int(bit) for name, bit in uses.items()} == {
             use.name: use.value for use in Use
         }

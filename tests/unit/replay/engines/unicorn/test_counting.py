@@ -195,6 +195,33 @@ PROGRAMS = {
     "code that is written": Program(WRITING),
     "all code can be written": Program(STRINGS, {"protections": ()}),
 }
+OWN_BLOCK = """
+    mov r12d, 4
+1:  lea rdi, [rip + 2f]
+    inc rbx
+    mov dword ptr [rdi + 3], r12d
+    nop
+2:  mov rax, 0x11223344
+    add rbx, rax
+    lea rsi, [rip + 3f]
+    mov ecx, 3
+    mov al, 0x90
+    mov rdi, rsi
+3:  rep stosb
+    nop
+    nop
+    nop
+    mov dword ptr [rsi], 0x90aaf390
+    mov byte ptr [rsi], 0xf3
+    mov byte ptr [rsi + 1], 0xaa
+    dec r12d
+    jnz 1b
+    call 4f
+4:  pop rax
+    jmp 5f
+5:  hlt
+"""
+PROGRAMS["code that writes its own block"] = Program(OWN_BLOCK, {"protections": ()})
 WAYS = [("block", False), ("block", True), ("instruction", True)]
 
 

@@ -21,6 +21,7 @@ from replay.engines.ports import (
     Access,
     Breaks,
     Hit,
+    Hits,
     NotesHits,
     Steps,
     Watches,
@@ -114,6 +115,17 @@ class TestBreakpoints:
         with start("nop; 1: loop 1b; hlt", registers={"rcx": 4}) as machine:
             machine.engine.set_breakpoints([CODE + 1])
             assert stops(machine) == [*[Breakpoint(CODE + 1)] * 4, Hlt(CODE + 3)]
+
+    def test_a_repeated_instruction_is_reached_once(self, start: Any) -> None:
+        code = "1: mov ecx, 3; rep stosb; dec ebx; jnz 1b; hlt"
+        at = CODE + 5
+        with start(code, registers={"rdi": HEAP, "rbx": 4}) as machine:
+            machine.engine.set_breakpoints([at])
+            assert stops(machine) == [*[Breakpoint(at)] * 4, Hlt(at + 6)]
+        with start(code, registers={"rdi": HEAP, "rbx": 4}) as machine:
+            machine.engine.note([at], ())
+            machine.engine.run_instructions(FOREVER)
+            assert machine.engine.hits() == Hits(4, Hit(1, 2, at), Hit(22, 23, at))
 
     def test_while_counting(self, start: Any) -> None:
         with start(LOOP) as machine:
