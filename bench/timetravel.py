@@ -21,7 +21,7 @@ from replay.player.symbols import Symbols
 from replay.player.timeline import CHECKPOINT_MEMORY, Timeline
 from traces.reader import open_trace
 
-_ROUNDS = 72_000_000  # a billion instructions
+_ROUNDS = 53_000_000  # a billion instructions
 _QUICK_ROUNDS = 16_000_000
 _STEPS = 300
 
@@ -93,12 +93,12 @@ def _with_checkpoints(trace: Path) -> float:
 def _journeys(timeline: Timeline, symbols: Symbols) -> list[Figure]:
     steps = _reverse_steps(timeline)
     (rare,) = symbols.functions("rare")
-    marker = symbols.variable("marker")
+    marker = symbols.variable("lonely")
     assert marker is not None
     back, distance = _timed_from_end(
         timeline, lambda: timeline.run(Direction.BACKWARD, Wanted(breaks=(Break(rare.address),)))
     )
-    watch = Watch(Watchpoint(marker.address, marker.size, Access.WRITE))
+    watch = Watch(Watchpoint(marker.address + 4096, 8, Access.WRITE))
     write, _ = _timed_from_end(
         timeline, lambda: timeline.run(Direction.BACKWARD, Wanted(watches=(watch,)))
     )

@@ -15,11 +15,12 @@ import zstandard
 
 from replay.engines.ram import PAGE_BYTES
 from replay.machine.position import Position
+from replay.player.errors import DamagedCheckpoint
 
 CADENCE = 2_000_000
 """Cost between two checkpoints near the present place: instructions, and crossings dearer."""
 
-_NEAR = 100_000_000
+_NEAR = 120_000_000
 FAR_CADENCE = 20_000_000
 """The same far away from it."""
 
@@ -40,6 +41,13 @@ class PageSet:
         self._packed = b""
         self.numbers = frozenset(pages)
 
+    @classmethod
+    def unpacked_later(cls, numbers: Iterable[int], packed: bytes) -> PageSet:
+        """What ``packed`` gave for the pages of these numbers, believed only when it is used."""
+        made = cls({})
+        made._open, made._packed, made.numbers = None, packed, frozenset(numbers)
+        return made
+
     @property
     def size(self) -> int:
         """Bytes of the host's memory in use, about."""
@@ -48,10 +56,11 @@ class PageSet:
         return sum(len(page) + _ENTRY_BYTES for page in self._open.values())
 
     def contents(self) -> dict[int, bytes]:
-        """All pages; zero pages are empty."""
+        """All pages; zero pages are empty. Raises ``DamagedCheckpoint`` for compressed ones that
+        are not what they should be."""
         if self._open is not None:
             return self._open
-        data = zstandard.ZstdDecompressor().decompress(self._packed)
+        data = self._inflated()
         pages, at = {}, 0
         for number in sorted(self.numbers):
             is_zero = not data[at]
@@ -61,17 +70,37 @@ class PageSet:
 
     def pack(self) -> None:
         """Compress them."""
+        if self._open is not None:
+            self._packed, self._open = self.packed(), None
+
+    def packed(self) -> bytes:
+        """All pages in the order of their numbers as one zstd frame: a byte 0 for a zero page, and
+        a byte 1 before each other one."""
         if self._open is None:
-            return
+            return self._packed
         parts = (b"\1" + page if page else b"\0" for _, page in sorted(self._open.items()))
         compressor = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL)
-        self._packed = compressor.compress(b"".join(parts))
-        self._open = None
+        frame: bytes = compressor.compress(b"".join(parts))
+        return frame
 
     @property
     def is_packed(self) -> bool:
         """Whether they are compressed."""
         return self._open is None
+
+    def _inflated(self) -> bytes:
+        longest = len(self.numbers) * (1 + PAGE_BYTES)
+        try:
+            with zstandard.ZstdDecompressor().stream_reader(self._packed) as reader:
+                data: bytes = reader.read(longest + 1)
+        except zstandard.ZstdError as error:
+            raise DamagedCheckpoint(str(error)) from error
+        flags, at = 0, 0
+        while at < len(data):
+            flags, at = flags + 1, at + (1 + PAGE_BYTES if data[at] else 1)
+        if flags != len(self.numbers) or at != len(data):
+            raise DamagedCheckpoint(f"{len(data)} bytes are not {len(self.numbers)} pages")
+        return data
 
 
 @dataclass(slots=True)

@@ -21,26 +21,26 @@ import google_crc32c
 import zstandard
 
 from monitors.ports import Registers
-from replay.engines.ram import PAGE_BYTES
 from replay.machine.position import Position, parse_position
+from replay.player.checkpoint import PageSet
 
 _MAGIC = b"solo5-replay checkpoints 1\n"
 _LENGTH = struct.Struct("<Q")
 _FILE_BYTES_MAX = 1 << 30
 _HEAD_BYTES_MAX = 64 << 20
-_PAYLOAD_BYTES_MAX = 1 << 30
+_TEXT_BYTES_MAX = 1 << 28
 _IDENTITY_HEAD, _IDENTITY_TAIL = 1 << 20, 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCheckpoint:
     """A checkpoint as it lies in the file: all of its registers by name, and the pages that differ
-    from the kept checkpoint before it (empty: a zero page)."""
+    from the kept checkpoint before it."""
 
     position: Position
     steps: int
     registers: Registers
-    pages: Mapping[int, bytes]
+    pages: PageSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +105,20 @@ class _Payloads:
         self._compressor = zstandard.ZstdCompressor(level=1)
 
     def add(self, data: bytes) -> list[int]:
-        frame = self._compressor.compress(data)
+        return [*self.add_frame(self._compressor.compress(data)), len(data)]
+
+    def add_frame(self, frame: bytes) -> list[int]:
         self.frames.append(frame)
-        return [len(frame), google_crc32c.value(frame), len(data)]
+        return [len(frame), google_crc32c.value(frame)]
 
 
 def _described(checkpoint: KeptCheckpoint, payloads: _Payloads) -> dict[str, Any]:
-    numbers = sorted(checkpoint.pages)
-    full = [number for number in numbers if checkpoint.pages[number]]
     return {
         "position": str(checkpoint.position),
         "steps": checkpoint.steps,
         "registers": {name: f"{value:x}" for name, value in checkpoint.registers.items()},
-        "zero": [number for number in numbers if not checkpoint.pages[number]],
-        "full": full,
-        "pages": payloads.add(b"".join(checkpoint.pages[number] for number in full)),
+        "numbers": sorted(checkpoint.pages.numbers),
+        "pages": payloads.add_frame(checkpoint.pages.packed()),
     }
 
 
@@ -147,16 +146,20 @@ class _Frames:
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
         self._at = at
-        self._left = _PAYLOAD_BYTES_MAX
 
-    def take(self, about: Sequence[int]) -> bytes:
+    def take(self, size: int, checksum: int) -> bytes:
         """The next one, proved by its checksum; raises ValueError."""
-        size, checksum, length = about
         frame = self._data[self._at : self._at + size]
         self._at += size
-        self._left -= length
-        if self._left < 0 or google_crc32c.value(frame) != checksum:
+        if len(frame) != size or google_crc32c.value(frame) != checksum:
             raise ValueError("damaged")
+        return frame
+
+    def inflate(self, size: int, checksum: int, length: int) -> bytes:
+        """The next one, inflated to ``length`` bytes; raises ValueError."""
+        frame = self.take(size, checksum)
+        if length > _TEXT_BYTES_MAX:
+            raise ValueError("too long")
         with zstandard.ZstdDecompressor().stream_reader(frame) as reader:
             found: bytes = reader.read(length + 1)
         if len(found) != length:
@@ -165,20 +168,13 @@ class _Frames:
 
 
 def _checkpoint(about: Mapping[str, Any], frames: _Frames) -> KeptCheckpoint:
-    data = frames.take(about["pages"])
-    full = [int(number) for number in about["full"]]
-    if len(data) != len(full) * PAGE_BYTES:
-        raise ValueError("pages are missing")
-    pages = {
-        number: data[at * PAGE_BYTES : (at + 1) * PAGE_BYTES] for at, number in enumerate(full)
-    }
-    pages.update((int(number), b"") for number in about["zero"])
     registers = {str(name): int(value, 16) for name, value in about["registers"].items()}
+    pages = PageSet.unpacked_later(map(int, about["numbers"]), frames.take(*about["pages"]))
     return KeptCheckpoint(parse_position(about["position"]), int(about["steps"]), registers, pages)
 
 
 def _console(head: Mapping[str, Any], frames: _Frames) -> Iterator[tuple[int, bytes]]:
-    text = frames.take(head["console_text"])
+    text = frames.inflate(*head["console_text"])
     at = 0
     for event, length in head["console"]:
         yield int(event), text[at : at + length]

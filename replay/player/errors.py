@@ -42,5 +42,15 @@ class BadPosition(PlayerError):
         super().__init__(f"position {position} {why}")
 
 
+class DamagedCheckpoint(PlayerError):
+    """A checkpoint cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"a checkpoint of an earlier session is damaged ({why}): remove the file "
+            "TRACE.checkpoints beside the trace"
+        )
+
+
 class GuestNeeded(PlayerError):
     """The trace does not embed its guest and no file was given."""

@@ -339,15 +339,14 @@ class RewindableReplay:
         names = self._engine.registers().keys()
         pages = self.machine.ram.size // PAGE_BYTES
         for each in kept.checkpoints:
-            fits = all(0 <= number < pages for number in each.pages)
+            fits = all(0 <= number < pages for number in each.pages.numbers)
             if each.registers.keys() != names or not fits or each.position > self.end:
                 return False
         for each in kept.checkpoints:
             if self._store.at(each.position) is None:
                 cost = each.steps + each.position.event * (CROSSING_COST - 1)
-                pages_then = PageSet(dict(each.pages))
                 self._store.add(
-                    Checkpoint(each.position, each.steps, cost, each.registers, 0, pages_then)
+                    Checkpoint(each.position, each.steps, cost, each.registers, 0, each.pages)
                 )
         for event, data in kept.console:
             self.console.note(event, data)
@@ -376,7 +375,9 @@ class RewindableReplay:
             if room < 0:
                 return
             self._load_processor(each)
-            yield KeptCheckpoint(each.position, each.steps, self._engine.registers(), changed)
+            registers = self._engine.registers()
+            pages = PageSet({number: page or _ZERO_PAGE for number, page in changed.items()})
+            yield KeptCheckpoint(each.position, each.steps, registers, pages)
             last_cost, changed = each.cost, {}
 
     def _load_processor(self, checkpoint: Checkpoint) -> None:

@@ -8,6 +8,7 @@ from replay.engines.ram import PAGE_BYTES
 from replay.machine.position import Position
 from replay.player import checkpoint as module
 from replay.player.checkpoint import CADENCE, Checkpoint, CheckpointStore, PageSet
+from replay.player.errors import DamagedCheckpoint
 
 PLENTY = 1 << 40
 
@@ -35,6 +36,13 @@ def test_pages_survive_compression() -> None:
     assert kept.size < before
     kept.pack()
     assert full(kept.contents()) == pages
+
+
+@pytest.mark.parametrize("packed", [b"", b"no frame", PageSet({1: page(1)}).packed()])
+def test_compressed_pages_that_are_something_else(packed: bytes) -> None:
+    pages = PageSet.unpacked_later([1, 2, 3], packed)
+    with pytest.raises(DamagedCheckpoint, match="remove the file"):
+        pages.contents()
 
 
 def test_the_nearest_one_is_found() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replay.engines.ram import PAGE_BYTES
 from replay.machine.position import Position
+from replay.player.checkpoint import PageSet
 from replay.player.checkpoint_file import (
     Kept,
     KeptCheckpoint,
@@ -14,10 +16,12 @@ from replay.player.checkpoint_file import (
     write_kept,
 )
 
+FIRST = {5: b"p" * PAGE_BYTES}
+SECOND = {5: bytes(PAGE_BYTES), 6: b"q" * PAGE_BYTES}
 KEPT = Kept(
     (
-        KeptCheckpoint(Position(3, 7), 1000, {"rip": 1, "xmm0": 1 << 127}, {5: b"p" * PAGE_BYTES}),
-        KeptCheckpoint(Position(9), 5000, {"rip": 2, "xmm0": 0}, {5: b"", 6: b"q" * PAGE_BYTES}),
+        KeptCheckpoint(Position(3, 7), 1000, {"rip": 1, "xmm0": 1 << 127}, PageSet(FIRST)),
+        KeptCheckpoint(Position(9), 5000, {"rip": 2, "xmm0": 0}, PageSet(SECOND)),
     ),
     ((2, b"hello "), (8, b"world\n")),
 )
@@ -33,7 +37,10 @@ def path(tmp_path: Path) -> Path:
 def test_everything_comes_back(path: Path) -> None:
     kept = read_kept(path, "mine")
     assert kept is not None
-    assert [*kept.checkpoints] == [*KEPT.checkpoints]
+    for found, meant in zip(kept.checkpoints, KEPT.checkpoints, strict=True):
+        assert found.pages.is_packed
+        assert found.pages.contents() == meant.pages.contents()
+        assert replace(found, pages=meant.pages) == meant
     assert [*kept.console] == [*KEPT.console]
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
