@@ -26,7 +26,7 @@ compiler writes it; control does not go on behind it; it is a site."""
 UNDECODED = ""
 """The mnemonic of a byte that begins no instruction."""
 
-_CHUNK_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 12
 _BRANCHES = ("c", "j")
 _KNOWN_BYTE = re.compile(rb"[\x02\x03\x06\x07]")
 _NOTED_BYTE = re.compile(rb"[^\x00\x01\x04\x05]")
