@@ -93,9 +93,9 @@ def _statement(draw: random.Random) -> str:
 
 
 def build_roaming(directory: Path) -> Path:
-    """A guest that computes all over 4 MiB of memory for as many rounds of 19 instructions as
-    its command line says. ``rare`` is called, and ``lonely.marker`` written, once: 5.3 million rounds before
-    the end, or half way where there are fewer."""
+    """A guest that computes all over 4 MiB of memory for as many rounds of 19 instructions as its
+    command line says. ``rare`` is called, and ``lonely.marker`` written, once: 5.3 million rounds
+    before the end, or half way where there are fewer."""
     source = directory / "roaming.c"
     source.write_text(_ROAMING)
     manifest = directory / "roaming.json"

@@ -52,8 +52,8 @@ def difference(value: int, previous: int) -> int:
 
 def can_answer(call: Call, result: RecordedResult) -> bool:
     """Whether ``result`` is of the kind that a trace keeps for ``call``, whatever is in it."""
-    kind = type(result)
-    return kind is RESULT_OF.get(type(call)) or (kind is KnownData and type(call) is BlockRead)
+    kind, of = type(result), type(call)
+    return RESULT_OF.get(of) is kind or (kind is KnownData and of is BlockRead)
 
 
 def encode_single(call: Call, result: RecordedResult) -> bytes:

@@ -63,6 +63,7 @@ _NO_REGISTERS: Registers = {}
 # CF PF AF ZF SF OF: processors and emulators may differ about those that the manual leaves
 # undefined, and r11 would tell the guest.
 _STATUS_FLAGS = 0x8D5
+_LAST_CALLS = (Halt, Misuse)
 _SYSTEM_CALL_BYTES = 2  # of each of syscall, sysenter and int 0x80
 
 _ERRNO_OF = {
@@ -92,7 +93,7 @@ def encode(crossing: Crossing, result: Result, memory: CheckedMemory, filter_: F
     call = crossing.call
     if RESULT_OF[type(call)] is not type(result):
         raise BadAnswer(call, result, f"expected {RESULT_OF[type(call)].__name__}")
-    if crossing.system_call is None or isinstance(call, Halt | Misuse):
+    if crossing.system_call is None or isinstance(call, _LAST_CALLS):
         return _NO_REGISTERS
     try:
         value = _write_result(crossing, crossing.system_call, result, memory, filter_)
@@ -233,9 +234,8 @@ def _write_result(
 ) -> int:
     """What the system call returns, after its memory is written."""
     match result:
-        case ClockReading(ns) if 0 <= ns <= _U64:
-            memory.write(crossing.answer_gpa, TIMESPEC.pack(*divmod(ns, _NS_PER_S)))
-            return 0
+        case ClockReading():
+            return _write_time(crossing, result, memory)
         case ReadySet():
             return _write_events(crossing, system_call, result, memory, filter_)
         case BlockData(status, data) | NetFrame(status, data):
@@ -249,10 +249,15 @@ def _write_result(
             if status == SOLO5_R_OK and isinstance(call, BlockWrite | NetWrite):
                 return len(call.data)
             return _error(call, result, status)
-        case ClockReading():
-            raise BadAnswer(crossing.call, result, "no 64-bit time")
         case _:
             return len(crossing.call.data) if isinstance(crossing.call, ConsoleWrite) else 0
+
+
+def _write_time(crossing: Crossing, reading: ClockReading, memory: CheckedMemory) -> int:
+    if not 0 <= reading.ns <= _U64:
+        raise BadAnswer(crossing.call, reading, "no 64-bit time")
+    memory.write(crossing.answer_gpa, TIMESPEC.pack(*divmod(reading.ns, _NS_PER_S)))
+    return 0
 
 
 def _write_events(

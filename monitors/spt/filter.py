@@ -14,6 +14,7 @@ from monitors.spt.abi import CONSOLE_FD, EPOLL_FD, TIMER_FD, device_fd
 from monitors.spt.linux import ARCH_SET_FS, CLOCK_MONOTONIC, CLOCK_REALTIME, Number
 
 _U32 = 0xFFFFFFFF
+_CLOCKS = frozenset((CLOCK_REALTIME, CLOCK_MONOTONIC))
 
 Arguments = tuple[int, int, int, int, int, int]
 
@@ -69,7 +70,7 @@ _RULES: Mapping[int, Callable[[Filter, Arguments], bool]] = {
     Number.PREAD64: _is_transfer,
     Number.PWRITE64: _is_transfer,
     Number.ARCH_PRCTL: lambda _, a: a[0] == ARCH_SET_FS,
-    Number.CLOCK_GETTIME: lambda _, a: a[0] in (CLOCK_REALTIME, CLOCK_MONOTONIC),
+    Number.CLOCK_GETTIME: lambda _, a: a[0] in _CLOCKS,
     Number.EXIT_GROUP: lambda _, __: True,
     Number.EPOLL_PWAIT: lambda _, a: a[0] == EPOLL_FD,
     Number.TIMERFD_SETTIME: lambda _, a: a[0] == TIMER_FD,

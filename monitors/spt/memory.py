@@ -49,6 +49,9 @@ class UserMemory:
         no such byte."""
         at, end = gpa, gpa + size
         index = bisect_right(self._starts, gpa) - 1
+        first = self._space[index]
+        if gpa < end <= first.end and (first.writable if write else first.readable):
+            return  # as nearly always
         while at < end:
             if index >= len(self._space):
                 raise BadGuestPointer(gpa, size)

@@ -223,7 +223,7 @@ class CheckpointStore:
             if carried:
                 each.pages = PageSet(_full(carried | each.pages.contents()))
                 carried = {}
-            if abs(here - each.cost) > _NEAR:
+            if not self._is_near(here, each):
                 each.pages.pack()
             kept.append(each)
         self._all = kept
@@ -231,8 +231,11 @@ class CheckpointStore:
         self._bytes = sum(each.pages.size for each in kept)
 
     def _spacing(self, here: int, checkpoint: Checkpoint) -> int:
-        is_near = abs(here - checkpoint.cost) <= _NEAR
-        return (CADENCE // 4 if is_near else FAR_CADENCE) * self._spread
+        dense = CADENCE // 4 if self._is_near(here, checkpoint) else FAR_CADENCE
+        return dense * self._spread
+
+    def _is_near(self, here: int, checkpoint: Checkpoint) -> bool:
+        return abs(here - checkpoint.cost) <= _NEAR // self._spread
 
     def _index(self, checkpoint: Checkpoint) -> int:
         return bisect_right(self._keys, checkpoint.position) - 1

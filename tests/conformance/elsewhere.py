@@ -6,35 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from monitors.calls import Call, Result
 from replay.machine.ending import Ending
 from replay.machine.machine import Machine
 from replay.player.session import ReplaySession
-from replay.testing.digests import DigestCheck, read_log
+from replay.testing.digests import DigestCheck
 from tests.conformance.platforms import Platform
 from tests.conformance.studio import Recording
 from traces.reader import open_trace
-
-
-class SparseCheck(DigestCheck):
-    """Compares like ``DigestCheck``, and leaves to a lane the crossings that no entry is about.
-
-    Behind the last entry it looks at every crossing, to notice one that a longer log would have.
-    """
-
-    def __init__(self, machine: Machine, log: bytes) -> None:
-        super().__init__(machine, log)
-        self._indices = [index for index, _ in read_log(log)]
-
-    @property
-    def due(self) -> int:
-        """See ``replay.machine.ports.SparseObserver``."""
-        return self._indices[self.compared] if self.compared < len(self._indices) else 0
-
-    def crossed(self, index: int, call: Call, result: Result) -> None:
-        """See ``replay.machine.ports.Observer``; raises ``DigestDifference``."""
-        if index >= self.due:
-            super().crossed(index, call, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +33,12 @@ def replay_elsewhere(platform: Platform, recording: Recording, *, watched: bool)
 
     Raises whatever differs: ``Divergence``, ``StateDivergence`` or ``DigestDifference``.
     """
-    checks: list[SparseCheck] = []
+    checks: list[DigestCheck] = []
     console = bytearray()
 
-    def observers(machine: Machine) -> Sequence[SparseCheck]:
+    def observers(machine: Machine) -> Sequence[DigestCheck]:
         if watched:
-            checks.append(SparseCheck(machine, recording.log.read_bytes()))
+            checks.append(DigestCheck(machine, recording.log.read_bytes()))
         return checks
 
     def show(data: bytes) -> int:
