@@ -58,6 +58,7 @@ class Scopes:
         self._dwarf = elf.get_dwarf_info(follow_links=False)
         self._lines = lines
         self._units: dict[int, list[Scope]] = {}
+        self._inlined: dict[str, list[Scope]] | None = None
         self._found: dict[int, tuple[Scope, ...]] = {}
         ranges = (".debug_rnglists", ".debug_ranges")
         sections = filter(None, map(elf.get_section_by_name, ranges))
@@ -73,20 +74,25 @@ class Scopes:
 
     def inlined(self, name: str) -> list[Scope]:
         """The inlined calls of a function, wherever there are."""
-        found: list[Scope] = []
-        left = _SEARCHED_INFO_BYTES_MAX
-        for unit in self._lines.units():
-            left -= unit["unit_length"]
-            if left < 0:
-                break
-            found += [s for s in self._of(unit) if s.is_inlined and s.name == name]
-        return found
+        if self._inlined is None:
+            self._inlined = {}
+            for scope in self._all_inlined():
+                self._inlined.setdefault(scope.name, []).append(scope)
+        return self._inlined.get(name, [])
 
     def inlined_within(self, start: int, end: int) -> list[Scope]:
         """The inlined calls that begin in an address range of one unit."""
         unit = self._lines.unit_at(start)
         known = [] if unit is None else self._of(unit)
         return [scope for scope in known if scope.is_inlined and start <= scope.entry < end]
+
+    def _all_inlined(self) -> Iterator[Scope]:
+        left = _SEARCHED_INFO_BYTES_MAX
+        for unit in self._lines.units():
+            left -= unit["unit_length"]
+            if left < 0:
+                return
+            yield from (scope for scope in self._of(unit) if scope.is_inlined)
 
     def _look_up(self, address: int) -> tuple[Scope, ...]:
         unit = self._lines.unit_at(address)

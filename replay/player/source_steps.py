@@ -15,9 +15,17 @@ from dataclasses import replace
 from replay.machine.position import Position
 from replay.player.call_sites import CallSite
 from replay.player.errors import PlayerError
-from replay.player.marks import Kind, Mark, Traveller, run_to_marks
+from replay.player.marks import (
+    Kind,
+    Mark,
+    Passed,
+    Traveller,
+    frame_marks,
+    return_marks,
+    run_to_marks,
+)
 from replay.player.standing import Line, Standing, sites, standing, statements
-from replay.player.stops import Direction, Stop, View, Wanted, Why
+from replay.player.stops import Direction, Stop, Wanted, Why
 from replay.player.symbols import Symbols
 
 _CREPT_MAX = 1000
@@ -75,6 +83,7 @@ class _Walk:
         self._symbols = symbols
         self._wanted = wanted
         self._into = into
+        self._trail: list[Passed] = []  # of the last search back
         self._known_sites: dict[int | None, Sequence[CallSite]] = {}
 
     # ---- forward
@@ -185,7 +194,9 @@ class _Walk:
     def _back_in_function(self, here: Standing) -> tuple[Stop, Kind | None]:
         """To the last statement, or to a border of the frame."""
         marks = self._marks(here, Kind.STATEMENT, self._lines(here))
-        return self._run(Direction.BACKWARD, [*marks, *self._borders(here)])
+        marks += self._borders(here)
+        self._trail = []
+        return run_to_marks(self._traveller, Direction.BACKWARD, marks, self._wanted, self._trail)
 
     def _borders(self, here: Standing) -> list[Mark]:
         """Where the frame was entered from its caller, and from what it had called."""
@@ -217,24 +228,55 @@ class _Walk:
         called = self._called_before(here, line) if self._into else None
         if called is not None:
             return called
+        begin = self._begin_on_trail(here, lines)
+        if begin is not None:
+            if begin != found_at:
+                self._traveller.seek(begin)
+            return self._arrived()
+        gone = self._before_line(here, lines)
+        if gone is not None:
+            return gone
+        if lines.get(self._moved(here).pc) != line:
+            same = [address for address, each in lines.items() if each == line]
+            stop, _ = self._quiet(Direction.FORWARD, self._marks(here, Kind.STATEMENT, same))
+            if stop.why is Why.INTERRUPTED:
+                return stop
+        return self._unless_wanted(found_at)
+
+    def _begin_on_trail(self, here: Standing, lines: Mapping[int, Line]) -> Position | None:
+        """Where the line at ``here`` was begun, if the search that led here has gone by there."""
+        begin = self._traveller.position
+        if not self._trail or self._trail[-1][0] != begin:
+            return None
+        line = lines.get(here.pc)
+        for position, met in reversed(self._trail):
+            if not isinstance(met, Mark) or met.kind is Kind.CALLED:
+                return None
+            if met.kind is Kind.STATEMENT and lines.get(met.address) == line:
+                begin = position
+            elif met.kind is Kind.STATEMENT and met.address in lines:
+                return begin
+            if met.address == here.entry:
+                return begin
+        return None
+
+    def _before_line(self, here: Standing, lines: Mapping[int, Line]) -> Stop | Standing | None:
+        """Back to the last of what is not of the line at ``here``; None when it is there, and else
+        what the line has called, or how the search has ended."""
+        line = lines.get(here.pc)
         others = [address for address, each in lines.items() if each != line]
         marks = [*self._marks(here, Kind.STATEMENT, others), *self._borders(here)]
         while True:
             stop, kind = self._quiet(Direction.BACKWARD, marks)
             if stop.why is Why.INTERRUPTED:
                 return stop
-            border = self._moved(here)
-            called = self._called_before(border, line) if kind is Kind.CALLED else None
-            if isinstance(called, Standing):
+            if kind is not Kind.CALLED:
+                return None
+            called = self._called_before(self._moved(here), line)
+            if isinstance(called, Standing) or (called and called.why is Why.INTERRUPTED):
                 return called
-            if called is not None or kind is not Kind.CALLED:
-                break
-        if lines.get(border.pc) != line:
-            same = [address for address, each in lines.items() if each == line]
-            stop, _ = self._quiet(Direction.FORWARD, self._marks(here, Kind.STATEMENT, same))
-            if stop.why is Why.INTERRUPTED:
-                return stop
-        return self._unless_wanted(found_at)
+            if called is not None:
+                return None
 
     def _called_before(self, here: Standing, line: Line | None) -> Stop | Standing | None:
         """What has just returned, where it ended, if ``line`` goes on behind the call in it; a stop
@@ -242,7 +284,9 @@ class _Walk:
         if not self._is_at_border(here) or here.pc == here.entry:
             return None
         behind = self._traveller.position
-        self._one_quiet(Direction.BACKWARD)
+        stop = self._one_quiet(Direction.BACKWARD)
+        if stop.why is not Why.REACHED:
+            return stop
         there = self._here()
         if there.has_lines and not there.is_frame_of(here):
             callee = self._traveller.position
@@ -352,22 +396,7 @@ class _Walk:
         return self._known_sites[here.entry]
 
     def _returns(self, here: Standing) -> list[Mark]:
-        """Behind the call; RSP is above the frame then, and may be more if arguments went too."""
-        cfa = here.cfa
-        if cfa is None or not here.return_address:
-            return []
-        bound = cfa
-
-        def counts(view: View) -> bool:
-            return view.registers()["rsp"] >= bound
-
-        return [Mark(here.return_address, Kind.RETURNED, counts)]
+        return return_marks(here.return_address, here.cfa)
 
     def _marks(self, here: Standing, kind: Kind, addresses: Iterable[int]) -> list[Mark]:
-        """Marks that count in the frame of ``here``."""
-        symbols, cfa = self._symbols, here.cfa
-
-        def counts(view: View) -> bool:
-            return cfa is None or symbols.cfa(view.registers()) == cfa
-
-        return [Mark(address, kind, counts) for address in addresses]
+        return frame_marks(self._symbols, here.cfa, kind, addresses)

@@ -129,8 +129,7 @@ class Symbols:
         same = self.functions(name)
         if len(same) != 1:
             return [function]  # of which of them a part is, nobody knows
-        colds = [s for s in self._functions if s.name.partition(_COLD)[:2] == (name, _COLD)]
-        return [*same, *colds]
+        return [*same, *self._cold_parts.get(name, ())]
 
     def body(self, function: Symbol) -> int:
         """Where a function is stopped at: its first instruction, or that behind the making of its
@@ -201,6 +200,15 @@ class Symbols:
         for symbol in self._functions:
             named.setdefault(symbol.name, []).append(symbol)
         return named
+
+    @cached_property
+    def _cold_parts(self) -> dict[str, list[Symbol]]:
+        parts: dict[str, list[Symbol]] = {}
+        for symbol in self._functions:
+            name, is_cold, _ = symbol.name.partition(_COLD)
+            if is_cold:
+                parts.setdefault(name, []).append(symbol)
+        return parts
 
     @cached_property
     def _variables(self) -> dict[str, Symbol]:

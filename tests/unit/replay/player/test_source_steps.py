@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 
 from replay.machine.position import Position
+from replay.player.locations import parse_location
 from replay.player.source_steps import NoCaller, finish, next_line, step_line
+from replay.player.standing import standing
 from replay.player.stops import Break, Direction, Stop, Wanted, Why
 from replay.player.symbols import Symbols
+from replay.player.timeline import Timeline
+from replay.testing.cases import GuestShelf
+from replay.toolchain.programs import find_program
 from tests.unit.replay.player.debugger import gdb
 from tests.unit.replay.player.walked import SOURCE, Walked, build
+from tests.unit.replay.recordings import Recorder
+from traces.reader import open_trace
 
 FORWARD, BACKWARD = Direction.FORWARD, Direction.BACKWARD
 GDB = 13
@@ -135,7 +142,7 @@ def test_a_loop_in_one_line_is_one_step_and_few_journeys(plain: World) -> None:
     assert plain.walked.journeys == 1
     next_line(plain.walked, plain.symbols, BACKWARD)
     assert plain.walked.at == begin
-    assert plain.walked.journeys <= 8
+    assert plain.walked.journeys <= 16
 
 
 def test_a_step_goes_over_what_has_no_lines_even_into_what_it_calls(plain: World) -> None:
@@ -263,3 +270,55 @@ def test_a_breakpoint_in_the_middle_of_a_line_ends_a_step_back(plain: World) -> 
     stop = next_line(plain.walked, plain.symbols, BACKWARD, wanted)
     assert stop.why is Why.BREAK
     assert stop.position >= Position(0, middle)
+
+
+@pytest.fixture(scope="module")
+def flaky(
+    tmp_path_factory: pytest.TempPathFactory, shelf: GuestShelf
+) -> Iterator[tuple[Timeline, Symbols]]:
+    """A timeline that stands where `main` begins."""
+    recording = Recorder(tmp_path_factory.mktemp("flaky"), shelf).record("flaky", "1")
+    symbols = Symbols(recording.plan.guest)
+    with open_trace(recording.path) as trace:
+        timeline = Timeline(trace)
+        (begin,) = parse_location("solo5_app_main", symbols)
+        timeline.run(FORWARD, Wanted(breaks=(Break(begin),)))
+        yield timeline, symbols
+        timeline.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [step_line, next_line])
+def test_a_recorded_guest_is_stepped_there_and_back(
+    flaky: tuple[Timeline, Symbols], command: Command
+) -> None:
+    timeline, symbols = flaky
+    begin, places = timeline.position, [timeline.position]
+    while len(places) < 40 and command(timeline, symbols, FORWARD).why is Why.REACHED:
+        places.append(timeline.position)
+    assert len(places) >= 9
+    timeline.seek(places[-1])
+    for expected in places[-2::-1]:
+        assert command(timeline, symbols, BACKWARD) == Stop(expected, Why.REACHED)
+    assert timeline.position == begin
+
+
+@pytest.mark.slow
+def test_lines_of_a_recorded_guest_are_those_of_its_main_function(
+    flaky: tuple[Timeline, Symbols],
+) -> None:
+    timeline, symbols = flaky
+    begin = timeline.position
+    text = (find_program("flaky").directory / "main.c").read_text().splitlines()
+    seen = []
+    while next_line(timeline, symbols, FORWARD).why is Why.REACHED:
+        ((_, line),) = standing(timeline, symbols, into=False).lines
+        seen.append(text[line - 1].strip())
+    assert seen[-5:] == [
+        "open_desk(&desk, (uint64_t)seed);",
+        "do_business(&desk);",
+        "if (!audit(&desk))",
+        'print("SUCCESS\\n");',
+        "return SOLO5_EXIT_SUCCESS;",
+    ]
+    timeline.seek(begin)
