@@ -21,8 +21,8 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("reason", "fires"),
-    [(ExitReason.DEBUG, True), (ExitReason.IO, False)],
-    ids=["VT-x", "emulating"],
+    [(ExitReason.DEBUG, True), (ExitReason.IO, False), (ExitReason.INTERNAL_ERROR, False)],
+    ids=["VT-x", "emulating", "neither"],
 )
 def test_a_watched_write(
     monkeypatch: pytest.MonkeyPatch, scripted: Any, leave: Any, reason: int, fires: bool
