@@ -44,7 +44,8 @@ class AtSites(ABC):
     def _stopped_at(self, address: int) -> Exit | None:
         self._pc = address
         site = self._vetting.site(address)
-        self._counting.before(address)
+        if self._counting.counts:
+            self._counting.before(address)
         if site is None:
             self._pass(address)
             return None

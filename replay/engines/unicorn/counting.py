@@ -35,6 +35,7 @@ COUNT_BY_VARIABLE = "SOLO5_REPLAY_COUNT_BY"
 """Set to ``instruction``, this environment variable keeps engines from counting by blocks."""
 
 _LAYOUTS_MAX = 1 << 16
+_U64_MAX = (1 << 64) - 1
 
 
 class Mode(enum.Enum):
@@ -58,6 +59,8 @@ class Counting:
         places: Places,
     ) -> None:
         self.mode = Mode.NOTHING
+        self.counts = False
+        """Whether ``mode`` is another one."""
         self.is_on = False
         self.is_watching = False
         self._by_instruction = os.environ.get(COUNT_BY_VARIABLE) == "instruction"
@@ -70,11 +73,14 @@ class Counting:
         self._hooks: list[int] = []
         self._layouts: dict[tuple[int, int], list[int]] = {}
         self._sealed = _sealed_pages(memory)
+        self._state.target = _U64_MAX
         self._state.sealed_pages = ctypes.addressof(self._sealed)
         vetting.after_code_change = self._code_changed
 
     def begin(self, count: int) -> None:
         """From here on ``count`` instructions are to be executed."""
+        if not (self.counts or self.is_on or self.is_watching):
+            return
         mode = self._wanted()
         if mode is not self.mode:
             self._switch(mode)
@@ -84,8 +90,9 @@ class Counting:
 
     def pause(self) -> None:
         """Count nothing until the next ``begin``."""
-        if self.mode is not Mode.NOTHING:
+        if self.counts:
             self._switch(Mode.NOTHING)
+            self._state.count, self._state.target = 0, _U64_MAX
 
     def interrupt(self, pc: int) -> None:
         """The guest has been interrupted before the instruction at ``pc``, or stands there again to
@@ -180,7 +187,7 @@ class Counting:
         if mode is Mode.INSTRUCTIONS:
             hooks += self._places.take_hooks()
         self._instance.stop_anywhere(yes=mode is Mode.NOTHING)
-        self.mode = mode
+        self.mode, self.counts = mode, mode is not Mode.NOTHING
         self._instance.unhook(hooks)
         self._vetting.after_unhooking()
         self._hooks = list(self._new_hooks(mode))

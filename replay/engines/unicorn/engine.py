@@ -182,7 +182,7 @@ class UnicornEngine(Debuggable, Restorable, AtSites):
     def _advance(self) -> Exit | None:
         """Run to the next stop; ``None`` when it was the engine's own business."""
         state = self._state
-        if state.passed_entry != self._pc and self._counting.mode is Mode.NOTHING:
+        if not self._counting.counts and state.passed_entry != self._pc:
             self._vetting.prepare(self._pc)
         state.reason = _NONE
         error = self._instance.start(self._pc)

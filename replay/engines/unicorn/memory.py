@@ -36,6 +36,7 @@ class EngineMemory:
         self.watched_pages = (ctypes.c_uint8 * (ram.size // PAGE_BYTES))()
         self._instance = instance
         self.on_change: Callable[[int, int], None] = _nobody_cares
+        self.on_poke: Callable[[int, int], None] = _nobody_cares
         self.guest_cr3: int | None = None
         """What the guest takes for its CR3 while it runs under other tables."""
         self.written: set[int] | None = None
@@ -90,6 +91,7 @@ class EngineMemory:
         if end > self.ram.size or self.is_read_only(gpa, end):
             return False
         self.write(gpa, data)
+        self.on_poke(gpa, end)
         return True
 
     def is_read_only(self, start: int, end: int) -> bool:

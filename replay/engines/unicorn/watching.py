@@ -14,7 +14,7 @@ from unicorn import unicorn_const as uc_const
 
 from replay.engines.ports import Access, Watchpoint
 from replay.engines.ram import PAGE_BYTES
-from replay.engines.unicorn.callbacks import Callbacks, State, Watch
+from replay.engines.unicorn.callbacks import NOWHERE, Callbacks, Note, State, Watch
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
 
@@ -51,6 +51,7 @@ class Watching:
         self._hooks: list[int] = []
         self._pages = (ctypes.c_uint8 * (memory.ram.size // PAGE_BYTES))()
         state.watched_pages = ctypes.addressof(self._pages)
+        memory.on_poke = self._poked
 
     def use(self, stopping: Collection[Watchpoint], noted: Collection[Watchpoint]) -> None:
         """Replace all: the guest stops behind an access to some, and others are only noted."""
@@ -78,6 +79,25 @@ class Watching:
         """The virtual address of physical memory that a callback means."""
         piece = self._pieces[index]
         return piece.address + gpa - piece.gpa
+
+    def _poked(self, gpa: int, end: int) -> None:
+        """The processor itself has written: a frame for an exception, before the next instruction
+        of the guest. That is noted as if this one had."""
+        for index, piece in enumerate(self._pieces):
+            is_noted = not piece.stops and _ACCESSES[piece.watchpoint.access] & _WRITES
+            if is_noted and gpa < piece.gpa + piece.size and end > piece.gpa:
+                self._note(index, max(gpa, piece.gpa))
+
+    def _note(self, index: int, gpa: int) -> None:
+        state = self._state
+        last = state.last
+        if state.hits and (last.count, last.rip) == (state.count, NOWHERE):
+            return
+        now = Note(state.count, NOWHERE, NOWHERE, gpa, index)
+        if not state.hits:
+            state.first = now
+        state.hits += 1
+        state.last = now
 
     def _find(self, watchpoints: Collection[Watchpoint], *, stops: bool) -> Iterator[_Piece]:
         for each in sorted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,15 +13,19 @@ from typing import Any
 import pytest
 
 from monitors.ports import (
+    Breakpoint,
     Exit,
     Hlt,
+    Interrupted,
     Protection,
     Segment,
     TargetReached,
     TripleFault,
     UserFault,
+    Watched,
 )
-from replay.engines.unicorn.counting import COUNT_BY_VARIABLE
+from replay.engines.ports import Access, Watchpoint
+from replay.engines.unicorn.counting import COUNT_BY_VARIABLE, Mode
 from tests.unit.replay.engines.guests import (
     CODE,
     HANDLERS,
@@ -274,7 +279,129 @@ def positions(seen: Sequence[Any]) -> dict[tuple[int, int], Any]:
     found = {}
     for exit_, retired, *state in seen:
         instructions += retired
-        if not isinstance(exit_, TargetReached):
+        if not isinstance(exit_, TargetReached | Breakpoint | Watched):
             crossings, instructions = crossings + 1, 0
         found[crossings, instructions] = state
     return found
+
+
+LOOP = "1: inc rax; dec rbx; nop; loop 1b; jmp 1b"
+FACES = pytest.mark.parametrize("pure_python", [False, True], ids=["compiled", "python"])
+
+
+def nagged(machine: Guest, count: int) -> Exit:
+    """``run_instructions`` while another thread interrupts as fast as it can."""
+    done = threading.Event()
+
+    def nag() -> None:
+        while not done.is_set():
+            machine.engine.interrupt()
+
+    thread = threading.Thread(target=nag)
+    thread.start()
+    try:
+        return machine.engine.run_instructions(count)
+    finally:
+        done.set()
+        thread.join()
+
+
+class TestModes:
+    """What is counted, and that changing it loses no instruction."""
+
+    def test_sealed_code_is_counted_by_blocks_and_that_stays(self) -> None:
+        with counted("1: nop; out 1, al; jmp 1b") as machine:
+            machine.run()
+            assert machine.engine._counting.mode is Mode.NOTHING
+            machine.engine.run_instructions(1)
+            machine.run()
+            assert machine.engine._counting.mode is Mode.BLOCKS
+            assert machine.engine.instructions_retired == 1
+
+    def test_code_that_can_be_written_is_counted_by_instruction_for_good(self) -> None:
+        code = f"mov rdi, {HEAP}; call rdi; call rdi; nop; hlt"
+        with counted(code, segments=[Segment(HEAP, b"\x90\xc3")]) as machine:
+            counting = machine.engine._counting
+            assert machine.engine.run_instructions(1) == TargetReached()
+            assert counting.mode is Mode.BLOCKS
+            assert machine.engine.run_instructions(FOREVER) == Hlt(machine["rip"] - 1)
+            assert counting.mode is Mode.INSTRUCTIONS
+            assert machine.engine.instructions_retired == 7
+
+    def test_watching_is_by_instruction_while_it_lasts(self) -> None:
+        with counted("1: mov [rdi], rax; nop; jmp 1b", registers={"rdi": HEAP}) as machine:
+            engine = machine.engine
+            engine.run_instructions(5)
+            engine.set_watchpoints([Watchpoint(HEAP, 8, Access.WRITE)])
+            assert engine.run_instructions(FOREVER) == Watched(CODE + 3, HEAP)
+            assert engine.instructions_retired == 2
+            assert engine._counting.mode is Mode.INSTRUCTIONS
+            engine.set_watchpoints(())
+            assert engine.run_instructions(100) == TargetReached()
+            assert engine._counting.mode is Mode.BLOCKS
+            assert machine["rip"] == CODE + 4
+
+    def test_the_environment_keeps_blocks_out(self) -> None:
+        with counted("nop; hlt", "instruction") as machine:
+            machine.engine.run_instructions(1)
+            assert machine.engine._counting.mode is Mode.INSTRUCTIONS
+
+
+@FACES
+def test_an_interrupt_leaves_an_exact_position(pure_python: bool) -> None:
+    with counted(LOOP, pure_python=pure_python, registers={"rcx": 77}) as machine:
+        total, interrupted = 0, 0
+        while interrupted < 5:
+            exit_ = nagged(machine, 20_000)
+            total += machine.engine.instructions_retired
+            interrupted += exit_ == Interrupted()
+            at = dict(machine.engine.registers())
+        with counted(LOOP, registers={"rcx": 77}) as straight:
+            assert straight.engine.run_instructions(total) == TargetReached()
+            assert straight.engine.registers() == at
+
+
+def test_code_that_the_host_changes_is_counted_anew() -> None:
+    with counted("1: nop; nop; nop; nop; out 1, al; jmp 1b") as machine:
+        machine.engine.run_instructions(FOREVER)
+        assert machine.engine.instructions_retired == 4
+        machine.engine.write(CODE, b"\x66\x90\x90\x90")
+        machine.engine.run_instructions(FOREVER)
+        assert machine.engine.instructions_retired == 4
+        machine.engine.write(CODE, b"\x66\x90\x66\x90")
+        machine.engine.run_instructions(FOREVER)
+        assert machine.engine.instructions_retired == 3
+
+
+@FACES
+def test_breakpoints_and_watchpoints_on_the_way_change_no_count(pure_python: bool) -> None:
+    """All kinds of stops, put and taken away at random, against one straight run."""
+    draw = random.Random(5)
+    program = PROGRAMS["exceptions"]
+    straight = positions(journey(program, [1], "block"))
+    with counted(program.code, pure_python=pure_python, **program.options) as machine:
+        engine, seen = machine.engine, []
+        while not seen or not isinstance(seen[-1][0], ENDS):
+            engine.set_breakpoints([CODE + draw.randrange(150) for _ in range(draw.randrange(9))])
+            engine.set_watchpoints([Watchpoint(HEAP, 8, Access.WRITE)] * draw.randrange(2))
+            engine.note([CODE + draw.randrange(150)], [Watchpoint(STACK_TOP - 8, 8, Access.WRITE)])
+            seen.append(stretch(machine, draw.randrange(1, 90)))
+            assert len(seen) < 500
+    assert any(isinstance(exit_, Breakpoint) for exit_, *_ in seen)
+    assert any(isinstance(exit_, Watched) for exit_, *_ in seen)
+    assert positions(seen).items() <= straight.items()
+
+
+@pytest.mark.parametrize("name", ["exceptions", "user mode", "code that is written"])
+def test_going_back_and_on_again(name: str) -> None:
+    """The processor and memory of a stop, taken up again: what follows has the same numbers."""
+    program = PROGRAMS[name]
+    with counted(program.code, **program.options) as machine:
+        engine = machine.engine
+        for count in (11, 23, 41):
+            engine.run_instructions(count)
+            kept = engine.snapshot()
+            after = [stretch(machine, 17) for _ in range(4)]
+            engine.restore(kept)
+            assert [stretch(machine, 17) for _ in range(4)] == after
+            engine.restore(kept)

@@ -32,6 +32,7 @@ from tests.unit.replay.engines.guests import (
     CODE,
     HANDLERS,
     HEAP,
+    IST_TOP,
     STACK_TOP,
     UNMAPPED,
     Guest,
@@ -317,6 +318,18 @@ class TestNotes:
             assert hits is not None
             assert hits.count == 1
             assert hits.first == hits.last
+
+    def test_a_frame_that_an_exception_leaves(self, start: Any) -> None:
+        """As if the first instruction of the handler had written it."""
+        body = with_handlers("nop; ud2")
+        before = len([line for line in body.replace(";", "\n").split("\n") if line.strip()]) - 1
+        with start(body, segments=tables(ist=1)) as machine:
+            machine.engine.note((), [Watchpoint(IST_TOP - 40, 40, Access.WRITE)])
+            machine.frame(machine.engine.run_instructions(FOREVER))
+            hits = machine.engine.hits()
+            assert hits is not None
+            assert (hits.count, hits.first.low, hits.first.high) == (1, before, before + 1)
+            assert IST_TOP - 40 <= hits.last.address < IST_TOP
 
     def test_nothing(self, start: Any) -> None:
         with start(LOOP) as machine:
