@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
@@ -66,13 +65,12 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
 
 def gdb_command(address: Address) -> list[str]:
     """How gdb is started so that it is connected and knows our commands."""
-    from replay import gdbstub
+    from replay.gdbstub import gdb_commands_file
 
-    script = Path(gdbstub.__file__).with_name("gdb_commands.py")
     return [
         *(_GDB, "-q", "-l", str(_TIMEOUT_S)),
         *("-iex", "set auto-load off", "-iex", "set sysroot target:"),
-        *("-ex", f"source {script}"),
+        *("-ex", f"source {gdb_commands_file()}"),
         *("-ex", f"target extended-remote {address}"),
     ]
 

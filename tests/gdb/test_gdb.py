@@ -308,7 +308,7 @@ def test_ctrl_c_stops_long_journeys_in_both_directions(serve: Serve) -> None:
     lines = (GUEST / "programs" / "compute" / "main.c").read_text().splitlines()
     inner_loop = next(number for number, line in enumerate(lines, 1) if "sum += w->a" in line)
     with Typing(server) as typing:
-        typing.type("seek 14+16000000", f"break main.c:{inner_loop} if $rsp == 0")
+        typing.type("seek 14+1500000", f"break main.c:{inner_loop} if $rsp == 0")
         typing.type("info breakpoints")
         typing.wait_for("stop only if $rsp == 0")
         for command in ("reverse-continue", "continue"):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
-import replay.gdbstub
+from replay.gdbstub import gdb_commands_file
 
-SCRIPT = Path(replay.gdbstub.__file__).with_name("gdb_commands.py")
+SCRIPT = gdb_commands_file()
 
 
 class FakeGdb(ModuleType):
