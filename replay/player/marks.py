@@ -9,10 +9,11 @@ from functools import partial
 from typing import Protocol
 
 from replay.machine.position import Position
+from replay.player.standing import Standing
 from replay.player.stops import Break, Condition, Direction, Stop, View, Wanted, Why
 from replay.player.symbols import Symbols
 
-_NEARBY = 500
+_NEARBY = 200
 """Instructions before here that are looked through first, where most steps back end."""
 
 _SEARCHES = 4
@@ -71,17 +72,17 @@ def frame_marks(
     return [Mark(address, kind, counts) for address in addresses]
 
 
-def return_marks(return_address: int, cfa: int | None) -> list[Mark]:
+def return_marks(here: Standing) -> list[Mark]:
     """A mark behind the call that a frame returns from, if that is known: RSP is above the frame
     then, and higher still if arguments went with it."""
-    if cfa is None or not return_address:
+    if here.cfa is None or not here.return_address:
         return []
-    bound = cfa
+    bound = here.cfa
 
     def counts(view: View) -> bool:
         return view.registers()["rsp"] >= bound
 
-    return [Mark(return_address, Kind.RETURNED, counts)]
+    return [Mark(here.return_address, Kind.RETURNED, counts)]
 
 
 Passed = tuple[Position, Break | Mark]
@@ -157,14 +158,16 @@ def _search_nearby(
     if stop.why is Why.INTERRUPTED:
         return stop, None
 
-    def noted(address: int, view: View) -> bool:
-        met = _met(view, address, marks, wanted)
+    def noted(mine: Sequence[Mark], address: int, view: View) -> bool:
+        met = _met(view, address, mine, wanted)
         if met is not None and traveller.position < here:
             trail.append((traveller.position, met))
         return False
 
-    addresses = {*(each.address for each in wanted.breaks), *(mark.address for mark in marks)}
-    breaks = [Break(address, partial(noted, address)) for address in addresses]
+    at: dict[int, list[Mark]] = {each.address: [] for each in wanted.breaks}
+    for mark in marks:
+        at.setdefault(mark.address, []).append(mark)
+    breaks = [Break(address, partial(noted, mine, address)) for address, mine in at.items()]
     stop = traveller.run(Direction.FORWARD, Wanted(breaks=breaks, until=here))
     if stop.why is Why.INTERRUPTED:
         return stop, None

@@ -108,7 +108,7 @@ class _Walk:
         """To a new line, or to where the step goes on: at a call, or in the caller."""
         lines = self._lines(here)
         others = [address for address, line in lines.items() if line not in here.lines]
-        marks = [*self._returns(here), *self._marks(here, Kind.STATEMENT, others)]
+        marks = [*return_marks(here), *self._marks(here, Kind.STATEMENT, others)]
         if self._into:
             calls = [site.address for site in self._sites(here)]
             marks += self._marks(here, Kind.CALL, calls)
@@ -136,7 +136,7 @@ class _Walk:
         body = self._symbols.body(there.parts[0]) if there.pc == there.entry else there.pc
         if body == there.pc:
             return self._arrived()
-        marks = [*self._marks(there, Kind.STATEMENT, [body]), *self._returns(there)]
+        marks = [*self._marks(there, Kind.STATEMENT, [body]), *return_marks(there)]
         return self._run(Direction.FORWARD, marks)[0]
 
     def _in_caller(self, before: Standing) -> Standing | None:
@@ -323,7 +323,7 @@ class _Walk:
     def out(self) -> Stop:
         """Forward until the function has returned."""
         here = self._here()
-        marks = self._returns(here)
+        marks = return_marks(here)
         if here.inlined:
             inner = here.inlined[-1]
             outside = self._lines(replace(here, inlined=here.inlined[:-1]))
@@ -353,7 +353,7 @@ class _Walk:
         return run_to_marks(self._traveller, direction, marks, self._wanted)
 
     def _quiet(self, direction: Direction, marks: Sequence[Mark]) -> tuple[Stop, Kind | None]:
-        """The same for a look around, which what is wanted does not end."""
+        """The same, but to look around: what is wanted does not end it."""
         return run_to_marks(self._traveller, direction, marks, Wanted())
 
     def _one(self, direction: Direction) -> Stop:
@@ -394,9 +394,6 @@ class _Walk:
         if here.entry not in self._known_sites:
             self._known_sites[here.entry] = sites(here, self._traveller)
         return self._known_sites[here.entry]
-
-    def _returns(self, here: Standing) -> list[Mark]:
-        return return_marks(here.return_address, here.cfa)
 
     def _marks(self, here: Standing, kind: Kind, addresses: Iterable[int]) -> list[Mark]:
         return frame_marks(self._symbols, here.cfa, kind, addresses)

@@ -15,6 +15,7 @@ from replay.player.marks import (
     return_marks,
     run_to_marks,
 )
+from replay.player.standing import Standing
 from replay.player.stops import Break, Direction, Stop, View, Wanted, Watch, Why
 from replay.player.symbols import Symbols
 
@@ -169,7 +170,8 @@ def test_there_is_one_break_for_each_address() -> None:
 
 
 def test_a_frame_is_left_where_the_stack_pointer_is_above_it() -> None:
-    (behind,) = return_marks(3, 100)
+    here = Standing(1, None, (), 100, 3, (), frozenset(), False)
+    (behind,) = return_marks(here)
     assert (behind.address, behind.kind) == (3, Kind.RETURNED)
     held = {}
     for pointer in (92, 100, 108):
@@ -177,7 +179,8 @@ def test_a_frame_is_left_where_the_stack_pointer_is_above_it() -> None:
         corridor.registers = lambda pointer=pointer: {"rsp": pointer}  # type: ignore[method-assign]
         held[pointer] = behind.counts(corridor)
     assert held == {92: False, 100: True, 108: True}
-    assert return_marks(3, None) == return_marks(0, 100) == []
+    assert return_marks(replace(here, cfa=None)) == []
+    assert return_marks(replace(here, return_address=0)) == []
 
 
 def test_marks_of_a_frame_count_in_it_alone() -> None:
