@@ -303,20 +303,18 @@ static bool is_jump(const uint8_t *code, const uint8_t *end)
 
 /*
  * Unicorn gives up an instruction that writes to its own block, and begins it once more: only that
- * comes right behind itself with nothing changed.
+ * comes right behind itself with nothing changed. Under page tables of the guest's own it counts twice.
  */
 static bool is_begun_again(void *uc, struct state *s, uint64_t address, uint64_t bytes)
 {
     uint64_t rcx = 0, rsp = 0;
 
-    if (s->last_counted != address || is_sealed(s, address))
+    if (s->last_counted != address || is_sealed(s, address) || !is_flat(uc, s, address, bytes))
         return false;
     s->reg_read(uc, (int)s->rcx_id, &rcx);
     s->reg_read(uc, (int)s->rsp_id, &rsp);
     if (rcx != s->counted_rcx || rsp != s->counted_rsp)
         return false;
-    if (!is_flat(uc, s, address, bytes))
-        return true;
     return !is_jump(s->ram + address, s->ram + address + bytes);
 }
 

@@ -29,9 +29,11 @@ from replay.engines.unicorn.watching import Watching
 
 _WATCHES_MAX = 1000
 _REPEATED = re.compile("rep[a-z]* (movs|cmps|stos|lods|scas)")
-_NO_CROSSINGS = (
-    *(Breakpoint, Watched, TargetReached, Interrupted),
-    *(TripleFault, TranslationFault, UnbackedAccess),
+_NO_CROSSINGS = frozenset(
+    (
+        *(Breakpoint, Watched, TargetReached, Interrupted),
+        *(TripleFault, TranslationFault, UnbackedAccess),
+    )
 )
 
 
@@ -84,7 +86,8 @@ class Debuggable(ABC):
         return _WATCHES_MAX
 
     def set_watchpoints(self, watchpoints: Collection[Watchpoint]) -> None:
-        """See ``Watches.set_watchpoints``."""
+        """See ``Watches.set_watchpoints``. The processor's own writes, frames of exceptions, stop
+        nothing; they are noted by ``note``."""
         self._watching.use(watchpoints, self._watching.noted)
         self._counting.is_watching = bool(watchpoints)
 
@@ -111,8 +114,9 @@ class Debuggable(ABC):
                 return Breakpoint(self._pc)
             self._state.passed_break = self._pc
         exit_ = self._run_to_exit()
-        self._state.passed_break = NOWHERE
-        self._crossed_at = NOWHERE if isinstance(exit_, _NO_CROSSINGS) else self._pc
+        if self._breakpoints:
+            self._state.passed_break = NOWHERE
+        self._crossed_at = NOWHERE if type(exit_) in _NO_CROSSINGS else self._pc
         return exit_
 
     @abstractmethod

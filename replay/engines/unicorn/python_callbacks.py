@@ -95,6 +95,10 @@ class PythonCallbacks:
             return None
         return ctypes.string_at(self._state.ram + pc, size)
 
+    def _flat_code(self, uc: int, pc: int, size: int) -> bytes | None:
+        is_flat = self._register(uc, self._state.cr3_id) == self._state.flat_cr3
+        return self._code(pc, size) if is_flat else None
+
     def _mark_vetted(self, pc: int, size: int) -> None:
         code = self._code(pc, size)
         if code is not None:
@@ -126,11 +130,12 @@ class PythonCallbacks:
 
     def _is_begun_again(self, uc: int, address: int, size: int) -> bool:
         state = self._state
-        if state.last_counted != address:
+        if state.last_counted != address or self._is_sealed(address, size):
             return False
-        if (state.counted_rcx, state.counted_rsp) != self._rcx_and_rsp(uc):
+        code = self._flat_code(uc, address, size)
+        if code is None or (state.counted_rcx, state.counted_rsp) != self._rcx_and_rsp(uc):
             return False
-        return not is_jump(self._code(address, size) or b"")
+        return not is_jump(code)
 
     def _rcx_and_rsp(self, uc: int) -> tuple[int, int]:
         state = self._state
@@ -191,9 +196,7 @@ class PythonCallbacks:
         self._stop(uc, Reason.VET)
 
     def _is_harmless(self, uc: int, pc: int, size: int) -> bool:
-        state, cr3 = self._state, ctypes.c_uint64()
-        self._reg_read(ctypes.c_void_p(uc), state.cr3_id, ctypes.byref(cr3))
-        code = self._code(pc, size) if cr3.value == state.flat_cr3 else None
+        state, code = self._state, self._flat_code(uc, pc, size)
         if code is None:
             return False
         for page in {pc >> 12, (pc + size - 1) >> 12}:
@@ -204,6 +207,8 @@ class PythonCallbacks:
 
     def _is_sealed(self, pc: int, size: int) -> bool:
         pages = (pc >> 12, (pc + size - 1) >> 12)
+        if self._state.flat_cr3 == NOWHERE or pc + size > self._state.ram_bytes:
+            return False
         return all(ctypes.string_at(self._state.sealed_pages + page, 1) == b"\1" for page in pages)
 
     def _note(self, now: Note) -> None:

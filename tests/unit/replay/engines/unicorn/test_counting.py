@@ -374,6 +374,21 @@ def test_code_that_the_host_changes_is_counted_anew() -> None:
 
 
 @FACES
+@pytest.mark.parametrize("jump", ["jmp 1b", "jnz 1b", "jmp rsi"])
+def test_a_jump_to_itself_counts_every_time(jump: str, pure_python: bool) -> None:
+    """Where code can be written and the guest has its own page tables, too."""
+    for tables_of_its_own in ("", "mov rax, cr3; mov cr3, rax;"):
+        setup = f"{tables_of_its_own} lea rsi, [rip + 1f]; or ecx, 1;"
+        options: dict[str, Any] = {"protections": (), "pure_python": pure_python}
+        before = setup.count(";")
+        with counted(f"{setup} 1: {jump}", registers={"rcx": 1}, **options) as machine:
+            for count in (before + 10, 1000):
+                assert machine.engine.run_instructions(count) == TargetReached()
+                assert machine.engine.instructions_retired == count
+            assert nagged(machine, FOREVER) == Interrupted()
+
+
+@FACES
 def test_breakpoints_and_watchpoints_on_the_way_change_no_count(pure_python: bool) -> None:
     """All kinds of stops, put and taken away at random, against one straight run."""
     draw = random.Random(5)
