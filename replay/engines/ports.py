@@ -9,10 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from monitors.ports import Exit, Protection, Registers
 from replay.engines.ram import GuestRam
+
+if TYPE_CHECKING:
+    from replay.engines.reached import ReachedCode
 
 
 class Engine(Protocol):
@@ -203,4 +206,14 @@ class KeepsProcessor(Protocol):
     def restore_processor(self, saved: object) -> None:
         """Take over a state saved before. Memory has been brought by ``write`` to what it was
         then."""
+        ...
+
+
+@runtime_checkable
+class TracksCode(Protocol):
+    """Knows which code was reached while instructions were counted."""
+
+    def code_reached(self) -> ReachedCode:
+        """Where instructions were reached since the last call; the first call begins the tracking,
+        and counts all code as reached."""
         ...

@@ -9,11 +9,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from functools import reduce
+from operator import attrgetter, or_
 
 import zstandard
 
 from replay.engines.ram import PAGE_BYTES
+from replay.engines.reached import ReachedCode
 from replay.machine.position import Position
 from replay.player.errors import DamagedCheckpoint
 
@@ -109,7 +111,8 @@ class Checkpoint:
 
     ``steps`` are the instructions and crossings from the start to here, and ``cost`` what they
     take; ``processor`` is what the engine has kept, or all registers by name where the checkpoint
-    comes from elsewhere; ``blocks`` is the mark of the block journal.
+    comes from elsewhere; ``blocks`` is the mark of the block journal;
+    ``reached`` the code since the checkpoint before, where that is known.
     """
 
     position: Position
@@ -118,6 +121,7 @@ class Checkpoint:
     processor: object
     blocks: int
     pages: PageSet
+    reached: ReachedCode | None = None
 
 
 class CheckpointStore:
@@ -214,15 +218,14 @@ class CheckpointStore:
 
     def _drop_crowded(self, here: int, keep: Checkpoint) -> None:
         kept: list[Checkpoint] = []
-        carried: dict[int, bytes] = {}
+        dropped: list[Checkpoint] = []
         for each in self._all:
             crowded = bool(kept) and each.cost - kept[-1].cost < self._spacing(here, each)
             if crowded and each is not keep:
-                carried.update(each.pages.contents())
+                dropped.append(each)
                 continue
-            if carried:
-                each.pages = PageSet(_full(carried | each.pages.contents()))
-                carried = {}
+            _take_over(each, dropped)
+            dropped = []
             if not self._is_near(here, each):
                 each.pages.pack()
             kept.append(each)
@@ -239,6 +242,19 @@ class CheckpointStore:
 
     def _index(self, checkpoint: Checkpoint) -> int:
         return bisect_right(self._keys, checkpoint.position) - 1
+
+
+def _take_over(checkpoint: Checkpoint, dropped: Sequence[Checkpoint]) -> None:
+    """Add to a checkpoint what has changed up to those right before it, which are no more."""
+    if not dropped:
+        return
+    pages: dict[int, bytes] = {}
+    for each in (*dropped, checkpoint):
+        pages.update(each.pages.contents())
+    checkpoint.pages = PageSet(_full(pages))
+    reached = [each.reached for each in (*dropped, checkpoint) if each.reached is not None]
+    is_known = len(reached) == len(dropped) + 1
+    checkpoint.reached = reduce(or_, reached) if is_known else None
 
 
 def _full(pages: dict[int, bytes]) -> dict[int, bytes]:

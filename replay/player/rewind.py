@@ -22,6 +22,7 @@ from replay.engines.ports import (
     Engine,
     KeepsProcessor,
     NotesHits,
+    TracksCode,
     TracksDirtyPages,
     Watches,
 )
@@ -69,6 +70,7 @@ class TravellingEngine(
     Watches,
     NotesHits,
     TracksDirtyPages,
+    TracksCode,
     KeepsProcessor,
     Protocol,
 ):
@@ -278,6 +280,7 @@ class RewindableReplay:
         self._put(self._store.contents(checkpoint, pages))
         self._load_processor(checkpoint)
         self._engine.dirty_pages()
+        self._engine.code_reached()
         self._dirty.clear()
         self._door.jump(checkpoint.position, checkpoint.steps)
         self._source.jump(checkpoint.position.event)
@@ -391,6 +394,7 @@ class RewindableReplay:
 
     def _first_checkpoint(self) -> Checkpoint:
         resident = self._engine.dirty_pages()
+        self._engine.code_reached()
         pages = {number: self._page(number) for number in resident}
         pages = {number: page for number, page in pages.items() if page != _ZERO_PAGE}
         processor = self._engine.save_processor()
@@ -398,15 +402,18 @@ class RewindableReplay:
 
     def _make_checkpoint(self) -> None:
         changed = self._dirty_now()
+        reached = self._engine.code_reached()
         here = self._store.at(self.position)
         if here is None:
             pages = PageSet({number: self._page(number) for number in changed})
             processor = self._engine.save_processor()
             here = Checkpoint(
-                self.position, self.steps, self.cost, processor, self._blocks.mark, pages
+                self.position, self.steps, self.cost, processor, self._blocks.mark, pages, reached
             )
             self._store.add(here)
             self._added += 1
+        elif here.reached is None:
+            here.reached = reached
         self._base = here
         self._dirty.clear()
         if self._store.is_full or self._added >= _ADDED_BETWEEN_THINNINGS:
@@ -447,7 +454,10 @@ def _runs(numbers: Iterable[int]) -> Sequence[tuple[int, int]]:
 def travelling_engine() -> TravellingEngine:
     """A new engine for time travel; raises ``EngineUnavailable``."""
     engine = engine_factory(COUNTING_ENGINE)()
-    needed = (CountsInstructions, Breaks, Watches, NotesHits, TracksDirtyPages, KeepsProcessor)
+    needed = (
+        *(CountsInstructions, Breaks, Watches, NotesHits),
+        *(TracksDirtyPages, TracksCode, KeepsProcessor),
+    )
     missing = [each.__name__ for each in needed if not isinstance(engine, each)]
     if missing:
         engine.close()

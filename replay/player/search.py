@@ -48,7 +48,7 @@ def search_backward(replay: RewindableReplay, wanted: Wanted, floor: Position) -
     pages = _pages_written(replay, wanted)
     while bound > floor and not replay.was_interrupted():
         piece = replay.checkpoints.before(_just_before(bound))
-        if pages is None or _may_touch(replay, piece, bound, pages):
+        if not _is_barren(replay, wanted, pages, piece, bound):
             found = _last_in_piece(replay, wanted, piece, bound, here)
             if found is not None and found.open >= floor:
                 replay.seek(found.open)
@@ -132,10 +132,9 @@ def _pin(replay: RewindableReplay, vague: Vague) -> list[Found]:
 
 
 def _pages_written(replay: RewindableReplay, wanted: Wanted) -> frozenset[int] | None:
-    """The physical pages of which one was written wherever there is a hit; ``None`` if that need
-    not be so."""
-    is_plain = not wanted.breaks and wanted.event is None and wanted.watches
-    if not is_plain or any(each.point.access is not Access.WRITE for each in wanted.watches):
+    """The physical pages of which one is written wherever watched memory counts; ``None`` if that
+    need not be so."""
+    if any(each.point.access is not Access.WRITE for each in wanted.watches):
         return None
     view = MachineView(replay.machine)
     registers = view.registers()
@@ -148,17 +147,31 @@ def _pages_written(replay: RewindableReplay, wanted: Wanted) -> frozenset[int] |
     return frozenset(pages)
 
 
-def _may_touch(
-    replay: RewindableReplay, piece: Checkpoint, bound: Position, pages: frozenset[int]
+def _is_barren(
+    replay: RewindableReplay,
+    wanted: Wanted,
+    pages: frozenset[int] | None,
+    piece: Checkpoint,
+    bound: Position,
 ) -> bool:
-    """Whether one of ``pages`` may have been written between a checkpoint and ``bound``."""
+    """Whether nothing that is wanted can be between a checkpoint and ``bound``: ``pages`` were not
+    written there, and the code of breakpoints was not reached."""
+    if pages is None or wanted.event is not None:
+        return False
     base, dirty = replay.written_since_base()
     if base is piece and bound == replay.position:
-        return not pages.isdisjoint(dirty)
+        return not wanted.breaks and pages.isdisjoint(dirty)
     following = replay.checkpoints.behind(piece.position)
-    if following is None or following.position > bound:
+    if (
+        following is None
+        or following.position > bound
+        or not following.pages.numbers.isdisjoint(pages)
+    ):
+        return False
+    if not wanted.breaks:
         return True
-    return not pages.isdisjoint(following.pages.numbers)
+    reached = following.reached
+    return reached is not None and not reached.may_hold(each.address for each in wanted.breaks)
 
 
 def _just_before(position: Position) -> Position:

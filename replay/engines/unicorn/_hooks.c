@@ -127,6 +127,7 @@ struct state {
     int64_t cr2_id;
     uint64_t hits; /* how much has been noted in this run */
     struct note first, last, last_but_one;
+    uint8_t *reached; /* a byte for each 16 bytes of code, set to 1 where it is reached; or NULL */
 };
 
 /* uc_tb of unicorn.h: what an UC_HOOK_EDGE_GENERATED callback is told about a block. */
@@ -225,6 +226,17 @@ static void ask_for_vetting(void *uc, struct state *s, uint64_t pc, uint64_t byt
     s->size = bytes;
     s->instructions = count;
     stop(uc, s, VET);
+}
+
+#define REACHED_SLOTS (1u << 16) /* a power of two; code farther apart shares them */
+
+/* Note that code is about to be executed. */
+static void reach(struct state *s, uint64_t pc, uint64_t bytes)
+{
+    if (s->reached == NULL)
+        return;
+    for (uint64_t i = pc >> 4; i <= (pc + bytes - 1) >> 4; i++)
+        s->reached[i & (REACHED_SLOTS - 1)] = 1;
 }
 
 /* The block at hand has been executed to its end. */
@@ -398,6 +410,7 @@ void s5_block(void *uc, uint64_t pc, uint32_t bytes, struct state *s)
     s->current = instructions;
     s->block = pc;
     s->block_bytes = bytes;
+    reach(s, pc, bytes);
 }
 
 static void note(struct state *s, struct note now)
@@ -452,6 +465,7 @@ void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
 {
     if (s->reason != NONE || is_begun_again(uc, s, address, size))
         return;
+    reach(s, address, size);
     if (s->arrived_at != address)
         s->arrived_at = NOWHERE;
     if (s->watched)

@@ -161,6 +161,7 @@ class State(ctypes.Structure):
         ("first", Note),
         ("last", Note),
         ("last_but_one", Note),
+        ("reached", ctypes.c_void_p),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -17,6 +18,7 @@ from monitors.ports import (
     Watched,
 )
 from replay.engines.ports import Hit, Hits, Watchpoint
+from replay.engines.reached import REACHED_SLOTS, ReachedCode
 from replay.engines.sites import LONGEST_INSTRUCTION, decode
 from replay.engines.unicorn.callbacks import NOWHERE, Note, State, Use
 from replay.engines.unicorn.counting import Counting
@@ -54,6 +56,7 @@ class Debuggable(ABC):
         self._breakpoints: frozenset[int] = frozenset()
         self._noted: frozenset[int] = frozenset()
         self._crossed_at = NOWHERE
+        self._reached: ctypes.Array[ctypes.c_uint8] | None = None
 
     def run_instructions(self, count: int) -> Exit:
         """See ``CountsInstructions.run_instructions``."""
@@ -104,6 +107,16 @@ class Debuggable(ABC):
         if not state.hits:
             return None
         return Hits(int(state.hits), self._hit(state.first), self._hit(state.last))
+
+    def code_reached(self) -> ReachedCode:
+        """See ``TracksCode.code_reached``."""
+        if self._reached is None:
+            self._reached = (ctypes.c_uint8 * REACHED_SLOTS)()
+            self._state.reached = ctypes.addressof(self._reached)
+            return ReachedCode.of(b"\1" * REACHED_SLOTS)
+        reached = ReachedCode.of(bytes(self._reached))
+        ctypes.memset(self._reached, 0, REACHED_SLOTS)
+        return reached
 
     def _run(self, count: int) -> Exit:
         """Run until an exit, or until ``count`` instructions were executed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from replay.engines.reached import GRANULE_SHIFT, REACHED_SLOTS
 from replay.engines.sites import may_hold_site
 from replay.engines.unicorn.callbacks import (
     NOTED,
@@ -174,6 +175,13 @@ class PythonCallbacks:
         if state.arrived_at != pc:
             state.arrived_at = NOWHERE
         state.current, state.block, state.block_bytes = instructions, pc, size
+        self._reach(pc, size)
+
+    def _reach(self, pc: int, size: int) -> None:
+        if not self._state.reached:
+            return
+        for granule in range(pc >> GRANULE_SHIFT, ((pc + size - 1) >> GRANULE_SHIFT) + 1):
+            ctypes.memset(self._state.reached + granule % REACHED_SLOTS, 1, 1)
 
     def _stop_before_block(self, uc: int, pc: int, size: int, instructions: int) -> None:
         state = self._state
@@ -247,6 +255,7 @@ class PythonCallbacks:
         state = self._state
         if state.reason != Reason.NONE or self._is_begun_again(uc, address, size):
             return
+        self._reach(address, size)
         if state.arrived_at != address:
             state.arrived_at = NOWHERE
         if state.watched:
