@@ -70,7 +70,9 @@ class Lookout:
         self._pausing = pausing
         self._written: Watch | None = None
         self._judged: Position | None = None
-        self._breaks = {each.address: each for each in wanted.breaks}
+        self._breaks: dict[int, list[Break]] = {}
+        for each in wanted.breaks:
+            self._breaks.setdefault(each.address, []).append(each)
         self._watches = {each.point: each for each in wanted.watches}
         self._places = tuple(self._physical_places())
 
@@ -124,9 +126,10 @@ class Lookout:
         if not self._stops_at_breaks or not self._breaks or here == self._judged:
             return
         self._judged = here
-        hit = self._breaks.get(self._view.registers()["rip"])
-        if hit is not None and (hit.condition is None or hit.condition(self._view)):
-            self.found.append(Found(Why.BREAK, here, here, hit))
+        for hit in self._breaks.get(self._view.registers()["rip"], ()):
+            if hit.condition is None or hit.condition(self._view):
+                self.found.append(Found(Why.BREAK, here, here, hit))
+                return
 
     def pass_over(self, here: Position) -> None:
         """A breakpoint at ``here`` does not count."""
@@ -154,7 +157,7 @@ class Lookout:
         low, high = begin.instructions + hit.low, begin.instructions + hit.high
         if hit.watchpoint is None:
             at = Position(begin.event, low)
-            self.found.append(Found(Why.BREAK, at, at, self._breaks[hit.address]))
+            self.found.append(Found(Why.BREAK, at, at, self._breaks[hit.address][0]))
             return
         watch = self._watches[hit.watchpoint]
         if high - low > 1:
