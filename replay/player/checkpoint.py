@@ -7,7 +7,7 @@ present place and far apart elsewhere, where their pages are compressed, too.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter, or_
@@ -41,13 +41,15 @@ class PageSet:
             number: b"" if page == _ZERO_PAGE else page for number, page in pages.items()
         }
         self._packed = b""
+        self._load: Callable[[], bytes] | None = None
         self.numbers = frozenset(pages)
 
     @classmethod
-    def unpacked_later(cls, numbers: Iterable[int], packed: bytes) -> PageSet:
-        """What ``packed`` gave for the pages of these numbers, believed only when it is used."""
+    def loaded_later(cls, numbers: Iterable[int], load: Callable[[], bytes]) -> PageSet:
+        """The pages of these numbers, of which ``load`` gives what ``packed`` once gave; it is
+        asked every time that they are used, and not believed."""
         made = cls({})
-        made._open, made._packed, made.numbers = None, packed, frozenset(numbers)
+        made._open, made._load, made.numbers = None, load, frozenset(numbers)
         return made
 
     @property
@@ -77,9 +79,10 @@ class PageSet:
 
     def packed(self) -> bytes:
         """All pages in the order of their numbers as one zstd frame: a byte 0 for a zero page, and
-        a byte 1 before each other one."""
+        a byte 1 before each other one. Raises ``DamagedCheckpoint`` where they have to be loaded
+        and cannot."""
         if self._open is None:
-            return self._packed
+            return self._packed if self._load is None else self._load()
         parts = (b"\1" + page if page else b"\0" for _, page in sorted(self._open.items()))
         compressor = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL)
         frame: bytes = compressor.compress(b"".join(parts))
@@ -93,7 +96,7 @@ class PageSet:
     def _inflated(self) -> bytes:
         longest = len(self.numbers) * (1 + PAGE_BYTES)
         try:
-            with zstandard.ZstdDecompressor().stream_reader(self._packed) as reader:
+            with zstandard.ZstdDecompressor().stream_reader(self.packed()) as reader:
                 data: bytes = reader.read(longest + 1)
         except zstandard.ZstdError as error:
             raise DamagedCheckpoint(str(error)) from error
@@ -234,7 +237,7 @@ class CheckpointStore:
         self._bytes = sum(each.pages.size for each in kept)
 
     def _spacing(self, here: int, checkpoint: Checkpoint) -> int:
-        dense = CADENCE // 4 if self._is_near(here, checkpoint) else FAR_CADENCE
+        dense = CADENCE // 16 if self._is_near(here, checkpoint) else FAR_CADENCE
         return dense * self._spread
 
     def _is_near(self, here: int, checkpoint: Checkpoint) -> bool:

@@ -12,10 +12,11 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import google_crc32c
 import zstandard
@@ -23,12 +24,16 @@ import zstandard
 from monitors.ports import Registers
 from replay.machine.position import Position, parse_position
 from replay.player.checkpoint import PageSet
+from replay.player.errors import DamagedCheckpoint
 
 _MAGIC = b"solo5-replay checkpoints 1\n"
 _LENGTH = struct.Struct("<Q")
-_FILE_BYTES_MAX = 1 << 30
 _HEAD_BYTES_MAX = 64 << 20
 _TEXT_BYTES_MAX = 1 << 28
+_DAMAGED = (
+    *(ValueError, KeyError, TypeError, IndexError, AttributeError),
+    *(struct.error, zstandard.ZstdError, DamagedCheckpoint),
+)
 _IDENTITY_HEAD, _IDENTITY_TAIL = 1 << 20, 64 << 10
 
 
@@ -50,6 +55,12 @@ class Kept:
 
     checkpoints: Sequence[KeptCheckpoint]
     console: Sequence[tuple[int, bytes]]
+    file: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Close the file behind it; pages that were not used yet are lost."""
+        if self.file is not None:
+            self.file.close()
 
 
 def identity_of(trace: Path) -> str:
@@ -84,17 +95,21 @@ def write_kept(path: Path, identity: str, kept: Kept) -> None:
 
 
 def read_kept(path: Path, identity: str) -> Kept | None:
-    """What an earlier session has left for this trace; ``None`` for nothing that can be used."""
+    """What an earlier session has left for this trace; ``None`` for nothing that can be used.
+
+    Pages stay in the file until they are needed. Whoever has the result closes it.
+    """
     try:
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            return None
-        data = path.read_bytes()
+        file = path.open("rb")
     except OSError:
         return None
     try:
-        return _parsed(data, identity)
-    except (ValueError, KeyError, TypeError, IndexError, struct.error, zstandard.ZstdError):
-        return None
+        kept = _parsed(file, identity)
+    except (*_DAMAGED, OSError):
+        kept = None
+    if kept is None:
+        file.close()
+    return kept
 
 
 class _Payloads:
@@ -122,42 +137,39 @@ def _described(checkpoint: KeptCheckpoint, payloads: _Payloads) -> dict[str, Any
     }
 
 
-def _parsed(data: bytes, identity: str) -> Kept | None:
-    if not data.startswith(_MAGIC):
+def _parsed(file: BinaryIO, identity: str) -> Kept | None:
+    begin = file.read(len(_MAGIC) + _LENGTH.size)
+    if not begin.startswith(_MAGIC):
         return None
-    at = len(_MAGIC) + _LENGTH.size
-    (head_bytes,) = _LENGTH.unpack_from(data, len(_MAGIC))
+    (head_bytes,) = _LENGTH.unpack_from(begin, len(_MAGIC))
     if head_bytes > _HEAD_BYTES_MAX:
         return None
-    head = json.loads(data[at : at + head_bytes])
+    head = json.loads(file.read(head_bytes))
     if head["trace"] != identity:
         return None
-    frames = _Frames(data, at + head_bytes)
+    frames = _Frames(file, len(begin) + head_bytes)
     checkpoints = [_checkpoint(each, frames) for each in head["checkpoints"]]
     positions = [each.position for each in checkpoints]
     if positions != sorted(set(positions)):
         return None
-    return Kept(checkpoints, list(_console(head, frames)))
+    return Kept(checkpoints, list(_console(head, frames)), file)
 
 
 class _Frames:
     """The payloads of a file, in their order."""
 
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
+    def __init__(self, file: BinaryIO, at: int) -> None:
+        self._file = file
         self._at = at
 
-    def take(self, size: int, checksum: int) -> bytes:
-        """The next one, proved by its checksum; raises ValueError."""
-        frame = self._data[self._at : self._at + size]
-        self._at += size
-        if len(frame) != size or google_crc32c.value(frame) != checksum:
-            raise ValueError("damaged")
-        return frame
+    def take(self, size: int, checksum: int) -> Callable[[], bytes]:
+        """A function that reads the next one and proves it by its checksum."""
+        at, self._at = self._at, self._at + size
+        return partial(_read_frame, self._file, at, size, checksum)
 
     def inflate(self, size: int, checksum: int, length: int) -> bytes:
-        """The next one, inflated to ``length`` bytes; raises ValueError."""
-        frame = self.take(size, checksum)
+        """The next one, inflated to ``length`` bytes; raises ValueError or DamagedCheckpoint."""
+        frame = self.take(size, checksum)()
         if length > _TEXT_BYTES_MAX:
             raise ValueError("too long")
         with zstandard.ZstdDecompressor().stream_reader(frame) as reader:
@@ -167,9 +179,19 @@ class _Frames:
         return found
 
 
+def _read_frame(file: BinaryIO, at: int, size: int, checksum: int) -> bytes:
+    try:
+        frame = os.pread(file.fileno(), size, at)
+    except (OSError, OverflowError, MemoryError) as error:
+        raise DamagedCheckpoint(str(error)) from error
+    if len(frame) != size or google_crc32c.value(frame) != checksum:
+        raise DamagedCheckpoint("the checksum differs")
+    return frame
+
+
 def _checkpoint(about: Mapping[str, Any], frames: _Frames) -> KeptCheckpoint:
     registers = {str(name): int(value, 16) for name, value in about["registers"].items()}
-    pages = PageSet.unpacked_later(map(int, about["numbers"]), frames.take(*about["pages"]))
+    pages = PageSet.loaded_later(map(int, about["numbers"]), frames.take(*about["pages"]))
     return KeptCheckpoint(parse_position(about["position"]), int(about["steps"]), registers, pages)
 
 

@@ -7,7 +7,9 @@ the timeline's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from monitors.calls import Call, Result
@@ -56,6 +58,8 @@ _LENGTHS_MAX = 1 << 16
 _ZERO_PAGE = bytes(PAGE_BYTES)
 _U64_MAX = (1 << 64) - 1
 _ADDED_BETWEEN_THINNINGS = 16
+_INTERVAL_S = 0.016
+_MEASURABLE = 100_000
 _KEPT_MAX = 32
 _KEPT_BYTES_MAX = 256 << 20
 
@@ -119,6 +123,24 @@ class MachineView:
         return self._machine.engine.read(gpa, size) if inside else None
 
 
+class _Pace:
+    """How far checkpoints stand apart: ``CADENCE``, and closer where the guest's instructions take
+    long to emulate, so that the way from one to any place behind it does not."""
+
+    def __init__(self) -> None:
+        self.cadence = CADENCE
+
+    @contextmanager
+    def measuring(self, replay: RewindableReplay) -> Iterator[None]:
+        """Around a piece of the journey."""
+        cost, started = replay.cost, time.thread_time()
+        yield
+        cost, spent = replay.cost - cost, time.thread_time() - started
+        if cost >= _MEASURABLE and spent > 0:
+            wanted = int(cost / spent * _INTERVAL_S)
+            self.cadence = max(CADENCE // 8, min(CADENCE, wanted))
+
+
 class _TappedMemory:
     """Guest memory as a monitor writes results into it, told to ``on_write``."""
 
@@ -167,6 +189,7 @@ class RewindableReplay:
         self._door = Interposer(self.machine, self._source, (self._verifier, self))
         self._lengths: dict[int, int] = {}
         self._lost = False
+        self._pace = _Pace()
         self._dirty: set[int] = set()
         self._added = 0
         self._base = self._first_checkpoint()
@@ -235,17 +258,18 @@ class RewindableReplay:
         Raises ``Divergence``, ``StateDivergence``, ``DamagedTrace``, and BadPosition where the next
         event comes before ``limit``.
         """
-        room = max(1, self._base.cost + CADENCE - self.cost)
+        room = max(1, self._base.cost + self._pace.cadence - self.cost)
         if steps is not None:
             room = min(room, steps)
         until = limit.event
         if self._door.events >= limit.event:
             room = min(room, limit.instructions - self._door.instructions)
             until = limit.event + 1
-        ending = self._advance(room, until)
+        with self._pace.measuring(self):
+            ending = self._advance(room, until)
         if self._door.events > limit.event:
             raise self._no_such_position(limit)
-        if self.cost - self._base.cost >= CADENCE:
+        if self.cost - self._base.cost >= self._pace.cadence:
             self._make_checkpoint()
         return ending
 

@@ -15,9 +15,10 @@ from monitors.ports import Registers
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
 from replay.machine.position import Position
-from replay.player.checkpoint import FAR_CADENCE
-from replay.player.checkpoint_file import identity_of, read_kept, write_kept
+from replay.player.checkpoint import CADENCE, FAR_CADENCE
+from replay.player.checkpoint_file import Kept, identity_of, read_kept, write_kept
 from replay.player.diversion import Diversion
+from replay.player.errors import DamagedCheckpoint
 from replay.player.lookout import Found
 from replay.player.rewind import MachineView, Progress, RewindableReplay
 from replay.player.search import search_backward, search_first_time, search_forward
@@ -165,6 +166,7 @@ class Timeline:
         """Give the machine and all checkpoints back."""
         if self._kept is not None:
             self._kept.write_from(self._replay)
+            self._kept.close()
         self._replay.close()
 
     # ---- journeys
@@ -178,6 +180,10 @@ class Timeline:
         return Stop(self.position, why, found.hit if found else None)
 
     def _at_end(self) -> Stop:
+        if self._ending is None and self.end.event:
+            self._replay.seek(Position(self.end.event - 1))  # it came here from a checkpoint
+            while self.position < self.end and not self._replay.was_interrupted():
+                self._note_ending(self._replay.forward(self.end))
         return Stop(self.position, Why.END, ending=self._ending)
 
     def _note_ending(self, ending: Ending | None) -> None:
@@ -187,6 +193,8 @@ class Timeline:
     def _step_on(self, count: int) -> Stop:
         replay = self._replay
         wanted = replay.steps + count
+        if count > CADENCE:
+            replay.seek_steps(wanted)
         while replay.steps < wanted and not replay.was_interrupted():
             if self.position >= self.end:
                 return self._at_end()
@@ -222,11 +230,16 @@ class _KeptFile:
         self._path = path
         self._identity = identity_of(Path(trace.path))
         self._had_cost = 0
+        self._read: Kept | None = None
 
     def read_into(self, replay: RewindableReplay) -> None:
-        kept = read_kept(self._path, self._identity)
-        if kept is not None and replay.adopt(kept):
+        self._read = read_kept(self._path, self._identity)
+        if self._read is not None and replay.adopt(self._read):
             self._had_cost = replay.checkpoints.last.cost
+
+    def close(self) -> None:
+        if self._read is not None:
+            self._read.close()
 
     def write_from(self, replay: RewindableReplay) -> None:
         """Worth it only where this session has come a good deal further."""
@@ -234,5 +247,5 @@ class _KeptFile:
             return
         kept = replay.keep()
         if kept.checkpoints:
-            with suppress(OSError):
+            with suppress(OSError, DamagedCheckpoint):
                 write_kept(self._path, self._identity, kept)

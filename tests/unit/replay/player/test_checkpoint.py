@@ -40,7 +40,7 @@ def test_pages_survive_compression() -> None:
 
 @pytest.mark.parametrize("packed", [b"", b"no frame", PageSet({1: page(1)}).packed()])
 def test_compressed_pages_that_are_something_else(packed: bytes) -> None:
-    pages = PageSet.unpacked_later([1, 2, 3], packed)
+    pages = PageSet.loaded_later([1, 2, 3], lambda: packed)
     with pytest.raises(DamagedCheckpoint, match="remove the file"):
         pages.contents()
 

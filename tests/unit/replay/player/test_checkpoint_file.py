@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from replay.player.checkpoint_file import (
     read_kept,
     write_kept,
 )
+from replay.player.errors import DamagedCheckpoint
 
 FIRST = {5: b"p" * PAGE_BYTES}
 SECOND = {5: bytes(PAGE_BYTES), 6: b"q" * PAGE_BYTES}
@@ -42,6 +44,7 @@ def test_everything_comes_back(path: Path) -> None:
         assert found.pages.contents() == meant.pages.contents()
         assert replace(found, pages=meant.pages) == meant
     assert [*kept.console] == [*KEPT.console]
+    kept.close()
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
@@ -57,9 +60,17 @@ def test_damage_anywhere_is_noticed_or_does_no_harm(path: Path) -> None:
         kept = read_kept(path, "mine")  # never raises
         if kept is not None:
             assert len(kept.checkpoints) == 2
+            with suppress(DamagedCheckpoint):
+                for each in kept.checkpoints:
+                    each.pages.contents()
+            kept.close()
     for length in range(0, len(data), 7):
         path.write_bytes(data[:length])
-        assert read_kept(path, "mine") is None
+        kept = read_kept(path, "mine")
+        if kept is not None:
+            with pytest.raises(DamagedCheckpoint):
+                kept.checkpoints[-1].pages.contents()
+            kept.close()
 
 
 def test_a_trace_is_told_from_others(tmp_path: Path) -> None:
