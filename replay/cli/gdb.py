@@ -20,6 +20,7 @@ from replay.cli.messages import say
 if TYPE_CHECKING:
     from replay.gdbstub.adapter import TimelineTarget
     from replay.gdbstub.server import Address, Server
+    from replay.gdbstub.target import Target
     from replay.machine.position import Position
     from replay.player.session import Changes
     from replay.player.timeline import Timeline
@@ -48,9 +49,7 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
     from replay.gdbstub.errors import CannotServe
     from replay.player.timeline import Timeline
 
-    if not wanted.where and shutil.which(_GDB) is None:
-        say(_PROGRAM, f"{_GDB} is not installed: apt-get install gdb; or give --gdb PORT and let "
-                      "another debugger connect")  # fmt: skip
+    if not wanted.where and is_gdb_missing(_PROGRAM):
         return ReplayStatus.CANNOT_REPLAY
     timeline = Timeline(trace, changes=changes, console=_show)
     try:
@@ -61,6 +60,15 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
         return ReplayStatus.USAGE
     finally:
         timeline.close()
+
+
+def is_gdb_missing(program: str) -> bool:
+    """Whether there is no gdb to be started; says what can be done about it."""
+    if shutil.which(_GDB) is not None:
+        return False
+    advice = "apt-get install gdb; or give --gdb a port and let another debugger connect"
+    say(program, f"{_GDB} is not installed: {advice}")
+    return True
 
 
 def gdb_command(address: Address) -> list[str]:
@@ -101,19 +109,31 @@ def _target(timeline: Timeline, changes: Changes) -> TimelineTarget:
 
 
 def _serve(target: TimelineTarget, wanted: Debugging) -> int:
+    with listening(target, wanted.where, _PROGRAM) as server:
+        if not wanted.where:
+            return ReplayStatus.FAITHFUL if run_gdb(server) else ReplayStatus.CANNOT_REPLAY
+        with on_signals(server.stop):
+            server.serve()
+        return ReplayStatus.FAITHFUL
+
+
+@contextlib.contextmanager
+def listening(target: Target, where: str, program: str) -> Iterator[Server]:
+    """A server at a port or path, of which people are told, or at a path of its own for a gdb that
+    is to be started. Raises CannotServe."""
     from replay.gdbstub.server import Address, Server
 
     with contextlib.ExitStack() as stack:
-        if wanted.where:
-            address = _address(wanted.where)
+        if where:
+            address = _address(where)
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="solo5-replay-"))
             address = Address(path=f"{folder}/gdb")
-        server = Server(target, address, _say)
+        server = Server(target, address, lambda text: say(program, text))
         stack.callback(server.close)
-        if wanted.where:
-            return _wait_for_clients(server)
-        return _run_gdb(server)
+        if where:
+            say(program, f"connect with: {shlex.join(gdb_command(server.address))}")
+        yield server
 
 
 def _address(where: str) -> Address:
@@ -129,21 +149,17 @@ def _address(where: str) -> Address:
     return Address(port)
 
 
-def _wait_for_clients(server: Server) -> int:
-    say(_PROGRAM, f"connect with: {shlex.join(gdb_command(server.address))}")
-    with _on_signals(server.stop):
-        server.serve()
-    return ReplayStatus.FAITHFUL
+def run_gdb(server: Server) -> bool:
+    """Start gdb and serve it until it ends; whether all was well with it.
 
-
-def _run_gdb(server: Server) -> int:
-    """gdb has the terminal; Ctrl-C is for gdb, and so is everything else that is typed."""
-    with _on_signals(lambda: None), subprocess.Popen(gdb_command(server.address)) as gdb:
+    gdb has the terminal: Ctrl-C is for gdb, and so is everything else that is typed.
+    """
+    with on_signals(lambda: None), subprocess.Popen(gdb_command(server.address)) as gdb:
         watcher = threading.Thread(target=_stop_after, args=(gdb, server), daemon=True)
         watcher.start()
         server.serve()
         watcher.join()
-        return ReplayStatus.FAITHFUL if gdb.returncode == 0 else ReplayStatus.CANNOT_REPLAY
+        return gdb.returncode == 0
 
 
 def _stop_after(gdb: subprocess.Popen[bytes], server: Server) -> None:
@@ -152,9 +168,10 @@ def _stop_after(gdb: subprocess.Popen[bytes], server: Server) -> None:
 
 
 @contextlib.contextmanager
-def _on_signals(action: Callable[[], None]) -> Iterator[None]:
+def on_signals(action: Callable[[], None]) -> Iterator[None]:
     """Handle Ctrl-C and the like by ``action``; a handler, unlike SIG_IGN, is not inherited."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    wakeup = signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: action())
     try:
@@ -162,3 +179,4 @@ def _on_signals(action: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)

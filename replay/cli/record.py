@@ -19,12 +19,13 @@ from replay.cli.tenders import HVT, tender_of
 if TYPE_CHECKING:
     from monitors.ports import GuestImage, Monitor
     from replay.cli.device_options import Attached
+    from replay.cli.live_debugging import Drive
     from replay.cli.stopping import Stopper
-    from replay.devices.live import LiveSource
     from replay.engines.choice import Choice
     from replay.engines.ports import Engine
     from replay.machine.machine import Machine
     from replay.machine.plan import MachinePlan
+    from replay.machine.ports import Source
     from replay.recorder.session import Recorded
     from traces.errors import TraceError
     from traces.header import Header
@@ -71,9 +72,16 @@ def _read_guest(path: Path) -> tuple[bytes, str, GuestImage]:
     return guest, name, image
 
 
+def _is_gdb_missing() -> bool:
+    from replay.cli.gdb import is_gdb_missing
+
+    return is_gdb_missing(_PROGRAM)
+
+
 def _record(options: RecordOptions) -> int:
     from monitors.errors import MonitorError
     from replay.engines.errors import EngineError
+    from replay.gdbstub.errors import CannotServe
     from replay.machine.errors import DeviceFailure
     from traces.errors import TraceError
 
@@ -83,7 +91,7 @@ def _record(options: RecordOptions) -> int:
     except KeyboardInterrupt:
         say(_PROGRAM, f"stopped at once; {recording.remains()}")
         return recording.tender.status_of_signal(signal.SIGINT)
-    except (MonitorError, DeviceFailure) as error:
+    except (CannotServe, MonitorError, DeviceFailure) as error:
         say(_PROGRAM, str(error))
         return RecordStatus.REFUSED
     except OSError as error:
@@ -113,6 +121,8 @@ class _Recording:
         from replay.cli.core_dump import check_core_folder
         from replay.cli.device_options import attach
 
+        if self._options.gdb == "" and _is_gdb_missing():
+            return RecordStatus.TOOL_FAILURE
         guest, name, image = _read_guest(Path(self._options.guest))
         attached = attach(image.manifest, self._options.devices)
         self.tender = tender_of(image.target)
@@ -161,6 +171,7 @@ class _Recording:
         return size
 
     def _run(self, plan: MachinePlan, image: GuestImage, attached: Attached) -> int:
+        from replay.cli.live_debugging import LiveDebugging
         from replay.cli.portability import check_portability
         from replay.cli.stopping import Stopper
         from replay.devices.host_errors import ends_the_run, is_answered
@@ -171,16 +182,17 @@ class _Recording:
         try:
             check_portability(_PROGRAM, plan.guest, image, name, strict=self._options.strict)
             stopper = Stopper()
+            debugging = LiveDebugging(self._options.gdb, stopper.fd)
             host = HostSide(
                 stores=attached.stores,
                 interfaces=attached.interfaces,
-                stop_fd=stopper.fd,
+                stop_fd=debugging.stop_fd,
                 on_error=ends_the_run if machine.monitor.host_errors_end_the_run else is_answered,
             )
-            source = LiveSource(plan.cpu, plan.tsc_hz, host)
+            source = debugging.source(LiveSource(plan.cpu, plan.tsc_hz, host))
             header = self._header(plan, image, name)
-            with stopper.watching(machine):
-                recorded, path = self._to_new_trace(machine, source, header)
+            with stopper.watching(machine), debugging:
+                recorded, path = self._to_new_trace(machine, source, header, debugging.drive)
             self._dump_core(machine, recorded)
             self._explain_agent(name, engine)
         finally:
@@ -225,7 +237,7 @@ class _Recording:
         )
 
     def _to_new_trace(
-        self, machine: Machine, source: LiveSource, header: Header
+        self, machine: Machine, source: Source, header: Header, drive: Drive
     ) -> tuple[Recorded, Path]:
         """Record into the file asked for, or the first free one that is named for the guest."""
         from replay.recorder.session import LIVE_PACE, record
@@ -235,7 +247,7 @@ class _Recording:
         for path in self._paths():
             self._begun = path
             try:
-                return record(machine, source, path, header, pace=pace), path
+                return record(machine, source, path, header, pace=pace, drive=drive), path
             except TraceExists:
                 self._begun = None
                 if self._options.output is not None:

@@ -35,6 +35,8 @@ examples:
       devices, by the names in the guest's manifest
   solo5-record --block:storage=disk.img --block-overlay app.hvt
       the guest may write, and disk.img stays as it is
+  solo5-record --gdb app.hvt
+      debug it forward while it is recorded; its recording can be debugged backward, too
   solo5-replay app.mp
       run it again, exactly
 
@@ -78,6 +80,7 @@ class RecordOptions:
     embed: bool
     strict: bool
     executable_heap: bool
+    gdb: str | None
     quiet: bool
     verbose: bool
 
@@ -104,6 +107,7 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             embed=not given.no_embed,
             strict=given.strict,
             executable_heap=given.x_exec_heap,
+            gdb=given.gdb,
             quiet=given.quiet,
             verbose=given.verbose,
         )
@@ -190,6 +194,13 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--no-embed", action="store_true", help="leave the guest out of the trace")
     how.add_argument(
         "--strict", action="store_true", help="refuse a guest that may not replay everywhere alike"
+    )
+    how.add_argument(
+        "--gdb",
+        nargs="?",
+        const="",
+        metavar="PORT|PATH",
+        help="debug the guest while it is recorded; --gdb=PORT or --gdb=PATH: do not start gdb",
     )
     how.add_argument("-q", "--quiet", action="store_true", help="say nothing at the end")
     how.add_argument("-v", "--verbose", action="store_true", help="say what is used")

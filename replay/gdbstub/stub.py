@@ -65,7 +65,7 @@ from replay.gdbstub.registers import (
     register_text,
     split_registers,
 )
-from replay.gdbstub.target import Reverses, Target
+from replay.gdbstub.target import Ends, Reverses, Target
 from replay.player.stops import Stop, Wanted, Why
 
 _PAGE_BYTES = 4096
@@ -105,6 +105,7 @@ class Stub:
             case Monitor(line):
                 return _text_answer(self._target.command(line))
             case Kill(answered=False):
+                self._kill()
                 self.leaving = True
                 return []
             case Run(words, answered):
@@ -155,10 +156,15 @@ class Stub:
                 self.leaving = True
                 return OK
             case Kill():
-                self._killed = True
+                self._kill()
                 return OK
         assert isinstance(command, Unknown)
         return EMPTY
+
+    def _kill(self) -> None:
+        self._killed = True
+        if isinstance(self._target, Ends):
+            self._target.kill()
 
     def _travel(self, command: Go | GoStep | GoRange) -> bytes:
         """Let time run, and tell where and why it stopped."""

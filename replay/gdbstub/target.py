@@ -103,3 +103,12 @@ class CallsFunctions(Protocol):
     def end_call(self) -> None:
         """Take back what was done since the outermost ``begin_call``."""
         ...
+
+
+@runtime_checkable
+class Ends(Protocol):
+    """Can be made to end."""
+
+    def kill(self) -> None:
+        """It is not to go on when its debugger has left."""
+        ...

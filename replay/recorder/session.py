@@ -55,7 +55,7 @@ class Recorded:
     loss: TraceWriteError | None = None
 
 
-def record(
+def record(  # noqa: PLR0913 (each is a choice of its own)
     machine: Machine,
     source: Source,
     path: Path,
@@ -63,8 +63,11 @@ def record(
     *,
     pace: Pace = LIVE_PACE,
     observers: Sequence[Observer] = (),
+    drive: Callable[[Interposer], Ending] = Interposer.run,
 ) -> Recorded:
     """Run ``machine`` to its end with every crossing written to a new trace at ``path``.
+
+    ``drive`` lets the guest run to its end, or to where it is to stop.
 
     Raises ``traces.errors.TraceError`` when there is no place for a trace at all. A trace that
     cannot be continued stays readable as far as it goes (``Recorded.loss``).
@@ -78,7 +81,7 @@ def record(
         lane = recording_lane(machine, source, recording, writer, pace.flush_interval_s)
         interposer = Interposer(machine, recording, (cadence, *observers), lane)
         with lane or nullcontext():
-            ending, failure = _run(interposer)
+            ending, failure = _run(interposer, drive)
         if isinstance(ending, Halted | Misused):
             cadence.take(interposer.events - 1)
         summary = _summary(ending, failure, recording.console_bytes)
@@ -97,10 +100,10 @@ def _finish(writer: TraceWriter, summary: Summary, on_loss: LossReport) -> Trace
 
 
 def _run(
-    interposer: Interposer,
+    interposer: Interposer, drive: Callable[[Interposer], Ending]
 ) -> tuple[Ending | None, DeviceFailure | NotReproducible | None]:
     try:
-        return interposer.run(), None
+        return drive(interposer), None
     except (DeviceFailure, NotReproducible) as failure:
         return None, failure
 

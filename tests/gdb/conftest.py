@@ -31,8 +31,10 @@ def serve(recordings: Recordings, tmp_path: Path) -> Iterator[Serve]:
     """A function that serves a program's recording."""
     with ExitStack() as stack:
 
-        def start(name: str, case: str = "", target: str = "hvt") -> tuple[NotingTarget, Server]:
+        def start(
+            name: str, case: str = "", target: str = "hvt", *, tcp: bool = False
+        ) -> tuple[NotingTarget, Server]:
             trace = stack.enter_context(open_trace(recordings.trace(name, case, target)))
-            return stack.enter_context(served(trace, tmp_path))
+            return stack.enter_context(served(trace, None if tcp else tmp_path))
 
         yield start

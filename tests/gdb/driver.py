@@ -66,11 +66,12 @@ class NotingTarget(TimelineTarget):
 
 
 @contextlib.contextmanager
-def served(trace: Trace, folder: Path) -> Iterator[tuple[NotingTarget, Server]]:
-    """A trace, to be debugged at a socket in ``folder``."""
+def served(trace: Trace, folder: Path | None) -> Iterator[tuple[NotingTarget, Server]]:
+    """A trace, to be debugged at a socket in ``folder``, or at a port without one."""
     timeline = Timeline(trace)
     target = NotingTarget(timeline, [])
-    server = Server(target, Address(path=str(folder / "gdb")), target.said.append)
+    address = Address() if folder is None else Address(path=str(folder / "gdb"))
+    server = Server(target, address, target.said.append)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:

@@ -26,6 +26,12 @@ class Recordings:
             self._record(path, name, case, target)
         return path
 
+    def guest(self, name: str, target: str = "hvt") -> Path:
+        """A program's file."""
+        path = self._folder / f"{name}.guest.{target}"
+        path.write_bytes(self._shelf.guest(find_program(name), target))
+        return path
+
     def _record(self, path: Path, name: str, case_name: str, target: str) -> None:
         program = find_program(name)
         case = next(each for each in program.cases() if case_name in ("", each.name))

@@ -92,7 +92,7 @@ def test_no_guest(words: list[str]) -> None:
     assert refused.guest is None
 
 
-@pytest.mark.parametrize("word", ["--bogus", "-x", "--bogus=1", "--gdb", "-", "--quite"])
+@pytest.mark.parametrize("word", ["--bogus", "-x", "--bogus=1", "--gdbx", "-", "--quite"])
 def test_unknown_options(word: str) -> None:
     refused = refusal(word, "app.hvt", "--other")
     assert "invalid option: " in refused.what

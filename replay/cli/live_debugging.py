@@ -1,0 +1,99 @@
+"""Debugging a guest while it is recorded: ``solo5-record --gdb``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from replay.machine.ending import Ending, Stopped
+from replay.machine.interpose import Interposer
+from replay.machine.ports import Source
+
+if TYPE_CHECKING:
+    from replay.gdbstub.early_wake import Waker
+    from replay.gdbstub.live import LiveTarget
+
+_PROGRAM = "solo5-record"
+
+Drive = Callable[[Interposer], Ending]
+
+
+class LiveDebugging:
+    """What a recording needs for a debugger; without one, all is as it would be."""
+
+    def __init__(self, where: str | None, stop_fd: int) -> None:
+        """``where`` is None for no debugger, empty for a gdb that is started, or a port or path;
+        ``stop_fd`` becomes readable when the operator asks to stop."""
+        self._where = where
+        self._stop_fd = stop_fd
+        self._waker: Waker | None = None
+        if where is not None:
+            from replay.gdbstub.early_wake import Waker
+
+            self._waker = Waker(stop_fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._waker is not None:
+            self._waker.close()
+
+    @property
+    def stop_fd(self) -> int:
+        """For devices that wait."""
+        return self._stop_fd if self._waker is None else self._waker.fd
+
+    def source(self, live: Source) -> Source:
+        """The source to be recorded."""
+        if self._waker is None:
+            return live
+        from replay.gdbstub.early_wake import WakesEarly
+
+        return WakesEarly(live, self._waker)
+
+    def drive(self, interposer: Interposer) -> Ending:
+        """Let the guest run, under the debugger as long as that is there.
+
+        Raises what ``Interposer.run`` raises, and CannotServe.
+        """
+        if self._waker is None or self._where is None:
+            return interposer.run()
+        from replay.gdbstub.live import LiveTarget
+
+        target = LiveTarget(interposer, self._waker)
+        is_stopped = self._serve(target, self._where)
+        if target.failure is not None:
+            raise target.failure
+        if target.ending is not None:
+            return target.ending
+        if is_stopped or target.killed:
+            signal.raise_signal(signal.SIGTERM)  # as if the operator had asked for it
+            return Stopped()
+        return interposer.run()
+
+    def _serve(self, target: LiveTarget, where: str) -> bool:
+        """Until the debugger has left; whether the operator wants the guest to stop."""
+        from replay.cli.gdb import listening, on_signals, run_gdb
+
+        asked = threading.Event()
+        with listening(target, where, _PROGRAM) as server:
+
+            def stop() -> None:
+                asked.set()
+                server.stop()
+
+            if not where:
+                run_gdb(server)
+                return False
+            with on_signals(stop):
+                server.serve(once=True)
+        return asked.is_set()
