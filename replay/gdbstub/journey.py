@@ -38,6 +38,8 @@ class Journey:
         self.timeline = timeline
         self._say = say
         self.stop = Stop(timeline.position, Why.START)
+        if timeline.position == timeline.end:
+            self.stop = timeline.run(Direction.FORWARD, Wanted())  # which tells how it ended
         self._diversion: Diversion | None = None
         self._calls = 0
         self._calls_divert = False

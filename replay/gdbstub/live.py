@@ -208,6 +208,9 @@ class _Forward:
     def step(self, _direction: Direction, wanted: Wanted) -> Stop:
         return self._target.step(wanted)
 
+    def run(self, _direction: Direction, wanted: Wanted) -> Stop:
+        return self._target.run(wanted)
+
 
 def _overlaps(point: Watchpoint, address: int) -> bool:
     return point.address - _WORD_BYTES < address < point.address + point.size

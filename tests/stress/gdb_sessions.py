@@ -13,6 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from tests.gdb.driver import gdb, linear_digests, served
 from tests.gdb.random_session import Map, RandomSession
 from tests.gdb.recordings import Recordings
