@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "solo5-replay"
 _CONSOLE_KEPT_BYTES = 4096
-_PLACES = ("--until", "--core")
+_PLACES = ("--until", "--back-to", "--core")
 _LONGEST_S = 1e9  # threads can wait for about 9.2e9 seconds
 _EXAMPLES = """\
 examples:
@@ -38,6 +38,8 @@ examples:
       stop just before event 42; `--until 42+1017`: and 1017 instructions after event 41
   solo5-replay app.mp --until 42 --core core && gdb app.hvt core
       the memory and registers there, for gdb
+  solo5-replay app.mp --until 'pay if $rdi > 100'; solo5-replay app.mp --back-to write:total
+      the first time that a function is called so; the last write to a variable
   solo5-replay app.mp --gdb
       debug it in both directions; -e: from its end; --gdb 1234: wait for a gdb that you start
   solo5-replay app.mp --guest fixed.hvt
@@ -78,14 +80,13 @@ def main(argv: list[str] | None = None) -> int:
 def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
     from monitors.errors import MonitorError
     from replay.engines.errors import EngineError
-    from replay.player.errors import BadPosition, GuestNeeded
+    from replay.player.errors import GuestNeeded, PlayerError
     from traces.errors import TraceError
     from traces.reader import open_trace
 
     try:
         with open_trace(arguments.trace) as trace:
-            replay = _Replay(arguments, words, trace)
-            status = replay.run() if arguments.gdb is None else replay.debug()
+            status = _Replay(arguments, words, trace).do()
         sys.stdout.flush()
         return status
     except TraceError as error:
@@ -94,7 +95,7 @@ def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
     except (EngineError, GuestNeeded, MonitorError) as error:
         say(_PROGRAM, f"cannot replay {arguments.trace}: {error}")
         return ReplayStatus.CANNOT_REPLAY
-    except BadPosition as error:
+    except PlayerError as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.USAGE
     except BrokenPipeError:
@@ -129,8 +130,28 @@ class _Replay:
         self._trace = trace
         self._console = _ConsoleOutput(arguments.check or arguments.quiet > 1)
 
-    def run(self) -> int:
-        """From the trace to the exit status."""
+    def do(self) -> int:
+        """What the command line asks for; the exit status."""
+        if self._arguments.gdb is not None:
+            return self._debug()
+        if self._arguments.back_to is not None or isinstance(self._arguments.until, str):
+            return self._travel()
+        return self._run()
+
+    def _travel(self) -> int:
+        from replay.cli.travel import Trip, travel
+
+        given = self._arguments
+        trip = Trip(
+            given.until if given.back_to is None else given.back_to,
+            backward=given.back_to is not None,
+            core=given.core,
+            timeout_s=given.timeout,
+            quiet=given.quiet > 0,
+        )
+        return travel(self._trace, trip, self._changes(), self._console.write)
+
+    def _run(self) -> int:
         from replay.cli.stopping import Stopper
 
         session = self._session()
@@ -158,8 +179,7 @@ class _Replay:
             say(_PROGRAM, f"engine {choice.name}; {recorded}")
         return session
 
-    def debug(self) -> int:
-        """Debug instead of replaying to an end; the exit status."""
+    def _debug(self) -> int:
         from replay.cli.gdb import Debugging, debug
 
         given = self._arguments
@@ -287,6 +307,20 @@ def _check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
             parser.error("-e and -g say where debugging begins: give --gdb, too")
     elif arguments.check or arguments.until or arguments.core or arguments.timeout:
         parser.error("--gdb goes with none of --check, --until, --core and --timeout")
+    if arguments.back_to is not None and (arguments.until or arguments.gdb or arguments.check):
+        parser.error("--back-to goes with none of --until, --gdb and --check")
+
+
+def _goal(text: str) -> Position | str:
+    """A position, or any other goal, for which symbols are needed."""
+    from replay.machine.position import parse_position
+
+    try:
+        return parse_position(text)
+    except ValueError as error:
+        if not text or text[0] in "-+0123456789":
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return text
 
 
 def _position(text: str) -> Position:
@@ -329,8 +363,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("trace", metavar="TRACE", help="what solo5-record made")
     parser.add_argument("--check", action="store_true", help="print the verdict alone, for CI")
     parser.add_argument(
-        "--until", type=_position, metavar="POS", help="stop at EVENT or EVENT+INSTRUCTIONS"
+        "--until",
+        type=_goal,
+        metavar="GOAL",
+        help="stop at EVENT, EVENT+INSTRUCTIONS, FUNCTION, FILE:LINE, call:NAME, console:TEXT, "
+        "write:VARIABLE, ... (the first time)",
     )
+    parser.add_argument("--back-to", metavar="GOAL", help="the same, for the last time")
     parser.add_argument(
         "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
     )

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitors.calls import ALL_CALLS
 from replay.cli.terminal import palette
 from replay.cli.trace_events import EventLines, byte_rows, event_data
 from traces.events import Event
 from traces.header import Header
 from traces.reader import Trace
 
-_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "clock": ("WallClock", "MonotonicClock"),
-    "console": ("ConsoleWrite",),
-    "block": ("BlockRead", "BlockWrite"),
-    "net": ("NetRead", "NetWrite"),
-    "traps": ("ReadTsc", "ReadTscp", "RandomWord", "Cpuid"),
-    "end": ("Halt", "Misuse"),
-}
-_NAMES = tuple(call.__name__ for call in ALL_CALLS)
 _CHUNK_LINES = 256
 
 
@@ -38,19 +27,6 @@ class Selection:
     def wants(self, call: str) -> bool:
         """Whether calls of this name are shown."""
         return not self.names or call in self.names
-
-
-def parse_names(text: str) -> frozenset[str]:
-    """Names of calls in ``A,B``: a call's own in any spelling, or a family's; raises ValueError."""
-    known = {name.lower(): (name,) for name in _NAMES} | dict(_FAMILIES)
-    chosen: set[str] = set()
-    for word in text.split(","):
-        key = word.strip().lower().replace("-", "").replace("_", "")
-        if key not in known:
-            families, names = ", ".join(_FAMILIES), ", ".join(_NAMES)
-            raise ValueError(f"no type {word!r}; families: {families}; calls: {names}")
-        chosen.update(known[key])
-    return frozenset(chosen)
 
 
 class EventPrinter:

@@ -145,10 +145,10 @@ def _add_dump_options(dump: argparse.ArgumentParser) -> None:
 
 
 def _names(text: str) -> frozenset[str]:
-    from replay.cli.trace_dump import parse_names
+    from monitors.calls.names import parse_call_names
 
     try:
-        return parse_names(text)
+        return parse_call_names(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from monitors.ports import Registers
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
+from replay.machine.machine import Machine
 from replay.machine.position import Position
 from replay.player.checkpoint import CADENCE, FAR_CADENCE
 from replay.player.checkpoint_file import Kept, identity_of, read_kept, write_kept
@@ -102,6 +103,21 @@ class Timeline:
     def read(self, address: int, size: int) -> bytes | None:
         """Memory at a virtual address, or ``None`` where the guest has none."""
         return self._view.read(address, size)
+
+    def word(self, address: int) -> int | None:
+        """The 8-byte word at a virtual address, or ``None`` where the guest has none."""
+        data = self.read(address, 8)
+        return None if data is None else int.from_bytes(data, "little")
+
+    @property
+    def guest(self) -> bytes:
+        """The ELF file that is replayed."""
+        return self.machine.plan.guest
+
+    @property
+    def machine(self) -> Machine:
+        """The guest's machine, to be looked at and not to be changed."""
+        return self._replay.machine
 
     def console(self) -> bytes:
         """What the guest had printed by now."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitors.calls.clock import WALL_CLOCK, ClockReading
-from replay.cli.trace_dump import EventPrinter, Selection, dump, parse_names
+from replay.cli.trace_dump import EventPrinter, Selection, dump
 from tests.unit.replay.cli.conftest import EVERY_KIND, MakeTrace
 from traces.errors import DamagedTrace
 from traces.reader import open_trace
@@ -91,33 +91,6 @@ def test_what_stands_before_damage_is_shown(
 def test_many_events_are_all_printed(make_trace: MakeTrace, capsys: Capture) -> None:
     path = make_trace([(WALL_CLOCK, ClockReading(n)) for n in range(1000)], per_block=333)
     assert numbers(dumped(path, capsys)) == list(range(1000))
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("WallClock", {"WallClock"}),
-        ("wall-clock,net_read", {"WallClock", "NetRead"}),
-        ("clock", {"WallClock", "MonotonicClock"}),
-        ("net, HALT", {"NetRead", "NetWrite", "Halt"}),
-        ("traps", {"ReadTsc", "ReadTscp", "RandomWord", "Cpuid"}),
-        ("poll", {"Poll"}),
-        ("end,console,block", {"Halt", "Misuse", "ConsoleWrite", "BlockRead", "BlockWrite"}),
-    ],
-)
-def test_names_of_calls_and_families(text: str, names: set[str]) -> None:
-    assert parse_names(text) == names
-
-
-@pytest.mark.parametrize("text", ["", "clocks", "WallClock,", "1"])
-def test_unknown_names_are_told_the_known_ones(text: str) -> None:
-    with pytest.raises(ValueError, match=r"families: clock, console.*calls: WallClock"):
-        parse_names(text)
-
-
-def test_every_call_can_be_named() -> None:
-    for call, _ in EVERY_KIND:
-        assert parse_names(type(call).__name__) == {type(call).__name__}
 
 
 def test_a_terminal_sees_each_event_at_once(
