@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "solo5-replay"
 _GDB = "gdb"
+_KEPT_SUFFIX = ".checkpoints"
 _PORT_MAX = 65535
 _TIMEOUT_S = 10_000
 """How long gdb waits for an answer; its own 2 s are too short for a long journey."""
@@ -37,11 +39,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @dataclass(frozen=True, slots=True)
 class Debugging:
     """What was asked for. ``where`` is a port or a path to serve at, or nothing to start gdb;
-    debugging begins ``at`` a position, or ``at_end``, or at the start."""
+    debugging begins ``at`` a position, or ``at_end``, or at the start. States to go back to take
+    ``checkpoint_mib`` of memory, and stay beside the trace for the next time."""
 
     where: str
     at: Position | None = None
     at_end: bool = False
+    checkpoint_mib: int = 512
+    keeps_checkpoints: bool = False
 
 
 def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
@@ -51,10 +56,16 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
 
     if not wanted.where and is_gdb_missing(_PROGRAM):
         return ReplayStatus.CANNOT_REPLAY
-    timeline = Timeline(trace, changes=changes, console=_show)
+    timeline = Timeline(
+        trace,
+        checkpoint_memory=wanted.checkpoint_mib << 20,
+        changes=changes,
+        console=_show,
+        kept=Path(f"{trace.path}{_KEPT_SUFFIX}") if wanted.keeps_checkpoints else None,
+    )
     try:
         _go_to_start(timeline, wanted)
-        return _serve(_target(timeline, changes), wanted)
+        return _serve(_target(timeline), wanted)
     except CannotServe as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.USAGE
@@ -98,14 +109,11 @@ def _go_to_start(timeline: Timeline, wanted: Debugging) -> None:
         timeline.seek(place)
 
 
-def _target(timeline: Timeline, changes: Changes) -> TimelineTarget:
+def _target(timeline: Timeline) -> TimelineTarget:
     from replay.cli.trace_events import EventLines
     from replay.gdbstub.adapter import TimelineTarget
 
-    describe = EventLines(timeline.trace.header).line
-    if changes.guest is None:
-        return TimelineTarget(timeline, _say, describe)
-    return TimelineTarget(timeline, _say, describe, lambda: changes.guest)
+    return TimelineTarget(timeline, _say, EventLines(timeline.trace.header).line)
 
 
 def _serve(target: TimelineTarget, wanted: Debugging) -> int:

@@ -183,7 +183,13 @@ class _Replay:
         from replay.cli.gdb import Debugging, debug
 
         given = self._arguments
-        wanted = Debugging(given.gdb, at=given.goto, at_end=given.end)
+        wanted = Debugging(
+            given.gdb,
+            at=given.goto,
+            at_end=given.end,
+            checkpoint_mib=given.checkpoint_memory,
+            keeps_checkpoints=given.keep_checkpoints,
+        )
         return debug(self._trace, wanted, self._changes())
 
     def _changes(self) -> Changes:
@@ -303,8 +309,8 @@ def _without_places(words: list[str]) -> list[str]:
 def _check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Options that cannot be meant together; exits as argparse does."""
     if arguments.gdb is None:
-        if arguments.end or arguments.goto is not None:
-            parser.error("-e and -g say where debugging begins: give --gdb, too")
+        if arguments.end or arguments.goto is not None or arguments.keep_checkpoints:
+            parser.error("-e, -g and --keep-checkpoints are for debugging: give --gdb, too")
     elif arguments.check or arguments.until or arguments.core or arguments.timeout:
         parser.error("--gdb goes with none of --check, --until, --core and --timeout")
     if arguments.back_to is not None and (arguments.until or arguments.gdb or arguments.check):
@@ -351,6 +357,12 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _mebibytes(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 20:
+        raise argparse.ArgumentTypeError(f"not a number of MiB: {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
@@ -384,6 +396,18 @@ def _parser() -> argparse.ArgumentParser:
     begin.add_argument("-e", "--end", action="store_true", help="with --gdb: begin at the end")
     begin.add_argument(
         "-g", "--goto", type=_position, metavar="POS", help="with --gdb: begin at POS"
+    )
+    parser.add_argument(
+        "--checkpoint-memory",
+        type=_mebibytes,
+        default=512,
+        metavar="MIB",
+        help="with --gdb: memory for states to go back to (512)",
+    )
+    parser.add_argument(
+        "--keep-checkpoints",
+        action="store_true",
+        help="with --gdb: leave them in TRACE.checkpoints, which makes the next time faster",
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after S seconds")
     parser.add_argument("--engine", default="auto", metavar="NAME", help=ENGINE_HELP)

@@ -15,24 +15,19 @@ class TimelineTarget:
     """See ``replay.gdbstub.target``: ``Target``, ``Reverses`` and ``CallsFunctions``."""
 
     def __init__(
-        self,
-        timeline: Timeline,
-        say: Callable[[str], None],
-        describe: Describe = str,
-        guest_file: Callable[[], bytes | None] | None = None,
+        self, timeline: Timeline, say: Callable[[str], None], describe: Describe = str
     ) -> None:
-        """``say`` takes what a person should know at once; ``describe`` makes lines of events;
-        ``guest_file`` gives the ELF file that is replayed, by default the trace's own."""
+        """``say`` takes what a person should know at once; ``describe`` makes lines of events."""
+        self._timeline = timeline
         self._journey = Journey(timeline, say)
         self._commands = MonitorCommands(self._journey, describe)
-        self._guest_file = guest_file or timeline.trace.guest
         header = timeline.trace.header
         self.guest_name = header.guest.name
         self.memory_bytes = header.machine.mem_size
 
     def guest_file(self) -> bytes | None:
-        """The guest's ELF file, if the trace embeds it or somebody gave it."""
-        return self._guest_file()
+        """The guest's ELF file."""
+        return self._timeline.guest
 
     def here(self) -> Stop:
         """The last journey's end."""

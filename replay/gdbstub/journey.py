@@ -224,11 +224,18 @@ class Journey:
     def _contents(self, watch: Watch) -> bytes | None:
         return self.timeline.read(watch.point.address, watch.point.size)
 
+    def _stand_before_failure(self) -> None:
+        """Where a replay and its recording part ways there is no way on, and it is told again to
+        whoever tries."""
+        with contextlib.suppress(*_FAILURES):
+            self.timeline.seek(self.timeline.position)
+        self.stop = Stop(self.timeline.position, Why.REACHED)
+
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
         try:
             yield
         except _FAILURES as error:
             if self._diversion is None:
-                self.stop = Stop(self.timeline.position, Why.REACHED)
+                self._stand_before_failure()
             raise Refused(str(error)) from error

@@ -58,7 +58,7 @@ class NotingTarget(TimelineTarget):
         if line in ("when", "note"):
             digest = MachineDigest(
                 register_digest(self.timeline.registers()),
-                memory_digest(self.timeline._replay.machine.ram),
+                memory_digest(self.timeline.machine.ram),
             )
             kept = self.notes if line == "note" else self.noted
             kept.append((self.timeline.position, digest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from replay.cli import gdb as cli_gdb
 from replay.cli.gdb import gdb_command
 from replay.cli.replay import main
 from replay.gdbstub.server import Address
+from replay.player import timeline
 
 ROOT = Path(__file__).parents[4]
 HELLO = str(ROOT / "traces" / "corpus" / "hello-1.0.mp")
@@ -31,6 +33,8 @@ def test_gdb_is_started_connected_and_with_our_commands() -> None:
     [
         (["-e"], "give --gdb, too"),
         (["-g", "5"], "give --gdb, too"),
+        (["--keep-checkpoints"], "give --gdb, too"),
+        (["--gdb", "--checkpoint-memory", "0"], "not a number of MiB"),
         (["--gdb", "-e", "-g", "5"], "not allowed with"),
         (["--gdb", "--check"], "--gdb goes with none of"),
         (["--gdb", "1", "--until", "3"], "--gdb goes with none of"),
@@ -88,6 +92,23 @@ def test_it_lasts_as_long_as_gdb_and_leaves_nothing_behind(
     listing, address = out.read_text().splitlines()
     assert listing.startswith("srw-------")
     assert not Path(address).parent.exists()
+
+
+def test_checkpoints_are_bounded_and_kept_beside_the_trace_on_demand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started(monkeypatch, tmp_path, "exit 0")
+    asked: list[tuple[int, Path | None]] = []
+
+    class Noting(timeline.Timeline):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            asked.append((options["checkpoint_memory"], options["kept"]))
+            super().__init__(*arguments, **{**options, "kept": None})
+
+    monkeypatch.setattr(timeline, "Timeline", Noting)
+    assert main([HELLO, "--gdb", "--checkpoint-memory", "64"]) == 0
+    assert main([HELLO, "--gdb", "--keep-checkpoints"]) == 0
+    assert asked == [(64 << 20, None), (512 << 20, Path(f"{HELLO}.checkpoints"))]
 
 
 def test_gdb_can_be_interrupted_and_this_program_not(

@@ -10,6 +10,7 @@ from replay.engines.ports import Access, Watchpoint
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.machine.position import Position
+from replay.player.session import Changes
 from replay.player.stops import Break, Direction, Wanted, Watch, Why
 from replay.player.timeline import Timeline
 
@@ -231,3 +232,19 @@ def test_an_interrupt_reaches_what_runs(journey: Journey) -> None:
     stop = journey.run(FORWARD, Wanted(breaks=(again, asked)))
     assert stop.why in (Why.INTERRUPTED, Why.BREAK)
     assert stop.position < journey.timeline.end
+
+
+def test_where_replay_and_recording_part_ways_there_is_no_way_on(timeline: Timeline) -> None:
+    other = Timeline(timeline.trace, changes=Changes(command_line=b"something else"))
+    try:
+        journey = Journey(other, print)
+        for _ in range(2):
+            with pytest.raises(Refused, match="recorded ConsoleWrite"):
+                journey.run(FORWARD, NOTHING)
+            before = journey.stop.position
+        assert journey.step(BACKWARD, NOTHING).position < before
+        with pytest.raises(Refused):
+            journey.run(FORWARD, NOTHING)
+        assert journey.stop.position == before
+    finally:
+        other.close()
