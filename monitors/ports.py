@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitors.calls import Call, Result
+from monitors.calls.values import crossing_value
 from monitors.manifest import Attachment, Manifest
 
 Registers = Mapping[str, int]
 """Register values by lower-case name (``rax`` to ``r15``, ``rip``, ``rflags``, ``cr3``, ...)."""
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class PortWrite:
     """``out``: ``size`` bytes (1, 2 or 4) of ``value`` to I/O ``port``."""
 
@@ -28,7 +29,7 @@ class PortWrite:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class PortRead:
     """``in`` (or a string variant) of ``size`` bytes from I/O ``port``."""
 
@@ -44,6 +45,9 @@ class TrapKind(enum.Enum):
     RDRAND = "rdrand"
     RDSEED = "rdseed"
     CPUID = "cpuid"
+
+    # Members are the same only when they are one object, and Enum's own hash is slow.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class TargetReached:
     """The instruction count asked for has been executed."""
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class SystemCall:
     """A guest in user mode made a system call; RIP is behind the instruction.
 
@@ -259,7 +263,7 @@ class BootRequest:
     executable_heap: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class Crossing:
     """A decoded exit: the call, and where its result belongs.
 

@@ -80,7 +80,7 @@ class PythonBuffer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._encoder = EventEncoder()
-        self._encode = self._encoder.encode
+        self._encoders = self._encoder.encoders
         self._bytes = bytearray()
         self._taken = 0
         self.pending = 0
@@ -94,11 +94,18 @@ class PythonBuffer:
     def append(self, call: Call, result: RecordedResult) -> int:
         """See ``EventBuffer``."""
         with self._lock:
-            if self._closed or not can_answer(call, result):
+            kind, held = type(call), self._bytes
+            is_usual = RESULT_OF.get(kind) is type(result) or can_answer(call, result)
+            if self._closed or not is_usual:
                 return Stored.UNUSUAL
-            if len(self._bytes) > _NEARLY_FULL_BYTES:
+            if len(held) > _NEARLY_FULL_BYTES:
                 return self._append_to_rest(call, result)
-            return self._store(self._encode(call, result), large=False)
+            data = self._encoders[kind](call, result)
+            if len(held) + len(data) > BLOCK_BYTES:
+                return _FULL
+            held += data
+            self.pending += 1
+            return _FIRST if self.pending == 1 else _STORED
 
     def put(self, data: bytes) -> int:
         """See ``EventBuffer``."""
@@ -129,7 +136,7 @@ class PythonBuffer:
     def _append_to_rest(self, call: Call, result: RecordedResult) -> int:
         """Store a crossing in a block that may have no room even for a reading."""
         state = self._encoder.state()
-        outcome = self._store(self._encode(call, result), large=False)
+        outcome = self._store(self._encoder.encode(call, result), large=False)
         if outcome == _FULL:
             self._encoder.restore(state)
         return outcome

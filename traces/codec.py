@@ -32,6 +32,7 @@ from traces.packing import new_packer
 from traces.tags import DELTA_TAGS, SPEC_OF, SPECS, EventSpec, FieldKind, FieldSpec
 from traces.values import field_checker
 
+_DELTA_MIN, _WRAP = -(2**63), 2**64
 _CHECK = {spec.tag: field_checker(spec.fields) for spec in SPECS.values()}
 
 
@@ -47,7 +48,7 @@ def difference(value: int, previous: int) -> int:
     A step back of more than ``2**63`` does not fit a signed integer and is stored modulo ``2**64``.
     """
     delta = value - previous
-    return delta if delta >= -(2**63) else delta + 2**64
+    return delta if delta >= _DELTA_MIN else delta + _WRAP
 
 
 def can_answer(call: Call, result: RecordedResult) -> bool:
@@ -67,13 +68,14 @@ def encode_single(call: Call, result: RecordedResult) -> bytes:
 
 
 class EventEncoder:
-    """Encodes crossings in their order; ``reset`` wherever a block begins."""
+    """Encodes crossings in their order; ``reset`` wherever a block begins. ``encoders`` has what
+    ``encode`` calls for each kind."""
 
-    __slots__ = ("_cycles", "_encoders", "_monotonic", "_pack", "_special_cycles", "_wall")
+    __slots__ = ("_cycles", "_monotonic", "_pack", "_special_cycles", "_wall", "encoders")
 
     def __init__(self) -> None:
         self._pack = new_packer()
-        self._encoders: dict[type[Call], Callable[[Any, Any], bytes]] = {
+        self.encoders: dict[type[Call], Callable[[Any, Any], bytes]] = {
             **{
                 kind: _plain_encoder(spec, self._pack)
                 for kind, spec in SPEC_OF.items()
@@ -100,39 +102,42 @@ class EventEncoder:
 
     def encode(self, call: Call, result: RecordedResult) -> bytes:
         """The event's bytes; AssertionError for a result that no such call can have."""
-        return self._encoders[type(call)](call, result)
+        return self.encoders[type(call)](call, result)
 
     def _encode_wall(self, _call: WallClock, result: ClockReading) -> bytes:
-        ns = _unsigned(result.ns, U64_MAX)
-        data = self._pack([tags.WALL_CLOCK, difference(ns, self._wall)])
+        ns = result.ns
+        data = self._pack([tags.WALL_CLOCK, _delta(ns, self._wall)])
         self._wall = ns
         return data
 
     def _encode_monotonic(self, _call: MonotonicClock, result: ClockReading) -> bytes:
-        ns = _unsigned(result.ns, U64_MAX)
-        data = self._pack([tags.MONOTONIC_CLOCK, difference(ns, self._monotonic)])
+        ns = result.ns
+        data = self._pack([tags.MONOTONIC_CLOCK, _delta(ns, self._monotonic)])
         self._monotonic = ns
         return data
 
     def _encode_tsc(self, _call: ReadTsc, result: TscReading) -> bytes:
-        cycles = _unsigned(result.cycles, U64_MAX)
-        data = self._pack([tags.READ_TSC, difference(cycles, self._cycles)])
+        cycles = result.cycles
+        data = self._pack([tags.READ_TSC, _delta(cycles, self._cycles)])
         self._cycles = cycles
         return data
 
     def _encode_tscp(self, _call: ReadTscp, result: TscReading) -> bytes:
-        cycles = _unsigned(result.cycles, U64_MAX)
-        aux = _unsigned(result.aux, U32_MAX)
-        delta = difference(cycles, self._special_cycles)
+        cycles, aux = result.cycles, result.aux
+        assert type(aux) is int, aux
+        assert 0 <= aux <= U32_MAX, aux
+        delta = _delta(cycles, self._special_cycles)
         data = self._pack([tags.READ_TSCP, delta, aux])
         self._special_cycles = cycles
         return data
 
 
-def _unsigned(value: int, most: int) -> int:
+def _delta(value: int, previous: int) -> int:
+    """``difference``; AssertionError unless ``value`` is an unsigned 64-bit integer."""
     assert type(value) is int, value
-    assert 0 <= value <= most, value
-    return value
+    assert 0 <= value <= U64_MAX, value
+    delta = value - previous
+    return delta if delta >= _DELTA_MIN else delta + _WRAP
 
 
 def _plain_encoder(spec: EventSpec, pack: Callable[[object], bytes]) -> Callable[[Any, Any], bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitors.calls.values import crossing_value
+
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
@@ -15,7 +17,7 @@ class MonotonicClock:
     """Nanoseconds from an arbitrary zero that never goes back (the host's CLOCK_MONOTONIC)."""
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class ClockReading:
     """The answer of a clock, in nanoseconds (unsigned 64-bit)."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitors.calls.values import crossing_value
+
 
 @dataclass(frozen=True, slots=True)
 class ReadTsc:
@@ -15,7 +17,7 @@ class ReadTscp:
     """RDTSCP: the cycle counter and IA32_TSC_AUX; answered by ``TscReading``."""
 
 
-@dataclass(frozen=True, slots=True)
+@crossing_value
 class TscReading:
     """The counter (u64) and, for RDTSCP, the auxiliary value (u32)."""
 

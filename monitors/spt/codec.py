@@ -63,7 +63,7 @@ _NO_REGISTERS: Registers = {}
 # CF PF AF ZF SF OF: processors and emulators may differ about those that the manual leaves
 # undefined, and r11 would tell the guest.
 _STATUS_FLAGS = 0x8D5
-_LAST_CALLS = (Halt, Misuse)
+_LAST_CALLS = frozenset((Halt, Misuse))
 _SYSTEM_CALL_BYTES = 2  # of each of syscall, sysenter and int 0x80
 
 _ERRNO_OF = {
@@ -93,7 +93,7 @@ def encode(crossing: Crossing, result: Result, memory: CheckedMemory, filter_: F
     call = crossing.call
     if RESULT_OF[type(call)] is not type(result):
         raise BadAnswer(call, result, f"expected {RESULT_OF[type(call)].__name__}")
-    if crossing.system_call is None or isinstance(call, _LAST_CALLS):
+    if crossing.system_call is None or type(call) in _LAST_CALLS:
         return _NO_REGISTERS
     try:
         value = _write_result(crossing, crossing.system_call, result, memory, filter_)

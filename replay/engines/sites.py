@@ -42,6 +42,9 @@ class SiteKind(enum.Enum):
     EMULATE = "emulate"
     REWRITE = "rewrite"
 
+    # Members are the same only when they are one object, and Enum's own hash is slow.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

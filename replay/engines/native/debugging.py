@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
-from monitors.ports import Registers
 from replay.engines.native.agent import Agent
 from replay.engines.native.child import PROT_WRITE, Child
 from replay.engines.native.debug_registers import REGISTERS
@@ -118,9 +117,8 @@ class Debuggable(ABC):
         if write:
             self._dirty.note(start, size)
 
-    def _note_registers(self, values: Registers) -> None:
-        """Somebody has set registers; a complete state may have come with other memory."""
-        if "rip" in values:
-            self._has_crossed = False
-            if "cs" in values:
-                self._dirty.note_all()
+    def _placed(self, *, complete: bool) -> None:
+        """Somebody has set RIP; a complete state may have come with other memory."""
+        self._has_crossed = False
+        if complete:
+            self._dirty.note_all()

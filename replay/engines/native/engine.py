@@ -93,6 +93,8 @@ class NativeEngine(Debuggable):
         assert self._ram is not None
         end = gpa + len(data)
         self._ram.view[gpa:end] = data
+        if gpa >= self._text.end:
+            return
         for area in self._text.areas:
             if area.start < end and gpa < area.end:
                 self._cpu.store()
@@ -108,7 +110,8 @@ class NativeEngine(Debuggable):
             self._boot(values)
             return
         self._cpu.update(values)
-        self._note_registers(values)
+        if "rip" in values:
+            self._placed(complete="cs" in values)
 
     def run(self) -> Exit:
         """See ``Engine.run``."""

@@ -3,6 +3,7 @@ that anybody else has to know of."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from monitors.ports import (
@@ -30,7 +31,8 @@ _LEGACY_VECTOR = 0x80
 _SYSCALL = b"\x0f\x05"
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 # The kernel's order, in which what a system call takes is all in one place: r10 to rdi.
-_TAKEN = slice(INDEX["r10"], INDEX["rdi"] + 1)
+_TAKEN = struct.Struct("8Q")
+_TAKEN_AT = 8 * INDEX["r10"]
 _TIME_TRAPS = {kind: Trap(kind) for kind in (TrapKind.RDTSC, TrapKind.RDTSCP)}
 
 
@@ -104,7 +106,7 @@ class Exits:
     def _call(self, behind: int, *, legacy: bool) -> SystemCall:
         cpu = self._cpu
         cpu.go_to(behind)
-        r10, r9, r8, rax, _rcx, rdx, rsi, rdi = cpu.words[_TAKEN].tolist()
+        r10, r9, r8, rax, _rcx, rdx, rsi, rdi = _TAKEN.unpack_from(cpu.words, _TAKEN_AT)
         return SystemCall(rax, (rdi, rsi, rdx, r10, r8, r9), behind, cpu.rflags, legacy)
 
     def _legacy_page(self, gva: int) -> Exit | None:

@@ -20,14 +20,15 @@ _FAULTING_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.R
 
 
 class Text:
-    """The vetted regions of one guest, and the ``sites`` in them by address. ``on_load`` is told of
-    each region that has been written."""
+    """The vetted regions of one guest, none of them behind ``end``, and the ``sites`` in them by
+    address. ``on_load`` is told of each region that has been written."""
 
     def __init__(self, child: Child, space: Space, agent: Agent | None = None) -> None:
         self._child = child
         self._agent = agent
         self._space = space
         self.areas: list[Area] = []
+        self.end = 0
         self._starts: list[int] = []
         self.sites: dict[int, Site] = {}
         self.on_load: Callable[[Area], None] = lambda _area: None
@@ -42,6 +43,7 @@ class Text:
         if area is None or not area.private:
             return False
         self.areas.append(area)
+        self.end = max(self.end, area.end)
         self._starts.append(gva)
         self._load(area)
         return True

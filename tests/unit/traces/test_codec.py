@@ -92,7 +92,7 @@ def test_differences_fit_64_bits_and_lead_back(value: int, previous: int) -> Non
 
 
 def test_every_call_has_an_encoding() -> None:
-    assert set(EventEncoder()._encoders) == set(EventDecoder()._matchers) == set(ALL_CALLS)
+    assert set(EventEncoder().encoders) == set(EventDecoder()._matchers) == set(ALL_CALLS)
 
 
 def test_clock_events_are_small() -> None:
