@@ -12,10 +12,9 @@ import enum
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from monitors.ports import TrapKind
+from replay.engines.disassembly import Decoded, decoder
 
 
 class SiteKind(enum.Enum):
@@ -107,7 +106,7 @@ def may_hold_site(code: bytes) -> bool:
 
 def find_sites(code: bytes, address: int) -> list[Site]:
     """The sites among the instructions of ``code``, which begins at an instruction."""
-    return list(_sites_of(_disassemble(code, address), code, address))
+    return list(_sites_of(decode(code, address), code, address))
 
 
 def block_sites(code: bytes, address: int, instructions: int = 0) -> list[Site]:
@@ -116,7 +115,7 @@ def block_sites(code: bytes, address: int, instructions: int = 0) -> list[Site]:
     Where Capstone sees other instructions in it, every byte counts as the start of one: a stop that
     is never reached costs nothing, one that is missing costs exactness.
     """
-    decoded = _disassemble(code, address)
+    decoded = decode(code, address)
     agree = sum(length for _, length, _, _ in decoded) == len(code)
     if agree and instructions in (0, len(decoded)):
         return list(_sites_of(decoded, code, address))
@@ -129,16 +128,16 @@ def site_at(code: bytes, address: int) -> Site | None:
     """The site that the first instruction of ``code`` is, if it is one."""
     if not _START.match(code):
         return None
-    decoded = _disassemble(code[:LONGEST_INSTRUCTION], address, count=1)
+    decoded = decode(code[:LONGEST_INSTRUCTION], address, count=1)
     if decoded:
         return next(_sites_of(decoded, code, address), None)
     return undecoded_site(code, address)
 
 
-def decode(code: bytes, address: int, count: int = 0) -> list[tuple[int, int, str, str]]:
+def decode(code: bytes, address: int, count: int = 0) -> list[Decoded]:
     """Address, length, mnemonic and operands of up to ``count`` (0: all) instructions, as far as
     they can be decoded."""
-    return _disassemble(code, address, count)
+    return decoder()(bytes(code), address, count)
 
 
 def site_of(code: bytes, address: int, mnemonic: str, operands: str) -> Site | None:
@@ -155,20 +154,7 @@ def undecoded_site(code: bytes, address: int) -> Site | None:
     return None
 
 
-@cache
-def _disassembler() -> Any:
-    import capstone
-
-    return capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-
-
-def _disassemble(code: bytes, address: int, count: int = 0) -> list[tuple[int, int, str, str]]:
-    return list(_disassembler().disasm_lite(code, address, count))
-
-
-def _sites_of(
-    decoded: list[tuple[int, int, str, str]], code: bytes, address: int
-) -> Iterator[Site]:
+def _sites_of(decoded: list[Decoded], code: bytes, address: int) -> Iterator[Site]:
     start = 0
     for _, length, mnemonic, operands in decoded:
         site = _site(address + start, code[start : start + length], mnemonic, operands)
