@@ -12,7 +12,8 @@ def test_dump() -> None:
         ["dump", "a.mp", "--type", "net,poll", "--type=Halt", "--from", "3", "--to=9", "--hex"]
     )
     assert (given.command, given.trace, given.first, given.end) == ("dump", "a.mp", 3, 9)
-    assert frozenset().union(*given.type) == {"NetRead", "NetWrite", "Poll", "Halt"}
+    wanted = {"NetRead", "NetWrite", "Poll", "SetTimer", "WaitReady", "Halt"}
+    assert frozenset().union(*given.type) == wanted
     assert (given.hex, given.json, given.replay, given.guest) == (True, False, False, None)
 
 
