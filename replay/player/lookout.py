@@ -7,7 +7,7 @@ memory only the block of code that accessed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -68,12 +68,15 @@ class Lookout:
         self._stops_at_breaks = stopping or pausing
         self._stops_at_watches = stopping
         self._pausing = pausing
-        self._written: Watch | None = None
+        self._written: list[Watch] = []
         self._judged: Position | None = None
+        self._stood: tuple[Position, int, int] | None = None
         self._breaks: dict[int, list[Break]] = {}
         for each in wanted.breaks:
             self._breaks.setdefault(each.address, []).append(each)
         self._watches = {each.point: each for each in wanted.watches}
+        points = [each.point for each in wanted.watches]
+        self._pieces = [piece for point in points for piece in aligned_pieces(point)]
         self._places = tuple(self._physical_places())
 
     def __enter__(self) -> Self:
@@ -81,8 +84,7 @@ class Lookout:
         noted_breaks = () if self._stops_at_breaks else tuple(self._breaks)
         noted_points = () if self._stops_at_watches else points
         engine.set_breakpoints(tuple(self._breaks) if self._stops_at_breaks else ())
-        pieces = [piece for point in points for piece in aligned_pieces(point)]
-        engine.set_watchpoints(pieces if self._stops_at_watches else ())
+        engine.set_watchpoints(self._pieces if self._stops_at_watches else ())
         engine.note(noted_breaks, noted_points)
         self._notes = bool(noted_breaks or noted_points)
         self._replay.on_stretch = self._stretched if self._notes else None
@@ -116,8 +118,8 @@ class Lookout:
         if not isinstance(ending, Paused) or isinstance(ending.exit, Breakpoint):
             self.judge_break(here)
             return
-        watch = self._accessed(ending.exit)
-        if watch is not None and _holds(watch, self._view):
+        watch = self._first_that_holds(self._accessed(ending.exit))
+        if watch is not None:
             before = Position(here.event, max(0, here.instructions - 1))
             self.found.append(Found(Why.WATCH, before, here, watch))
 
@@ -126,7 +128,8 @@ class Lookout:
         if not self._stops_at_breaks or not self._breaks or here == self._judged:
             return
         self._judged = here
-        for hit in self._breaks.get(self._view.registers()["rip"], ()):
+        address = self._arrived_at(here)
+        for hit in () if address is None else self._breaks.get(address, ()):
             if hit.condition is None or hit.condition(self._view):
                 self.found.append(Found(Why.BREAK, here, here, hit))
                 return
@@ -134,13 +137,36 @@ class Lookout:
     def pass_over(self, here: Position) -> None:
         """A breakpoint at ``here`` does not count."""
         self._judged = here
+        if self._stops_at_breaks and self._breaks:
+            self._arrived_at(here)
 
-    def _accessed(self, exit_: Watched) -> Watch | None:
-        for watch in self._wanted.watches:
-            if watch.point.address <= exit_.address + _WORD - 1 and (
-                exit_.address < watch.point.address + watch.point.size
-            ):
-                return watch
+    def _arrived_at(self, here: Position) -> int | None:
+        """The address at which the guest stands; ``None`` in the midst of a repeated instruction,
+        which counts where it begins: the engine has stopped there, or the look-out began."""
+        registers, before = self._view.registers(), self._stood
+        rip, left = registers["rip"], registers["rcx"]
+        self._stood = here, rip, left
+        if before is None or rip not in self._breaks or before[1] != rip:
+            return rip
+        done = here.instructions - before[0].instructions
+        is_one = here.event == before[0].event and 0 < done == before[2] - left
+        return None if is_one and self._view.stands_at_repeated() else rip
+
+    def _accessed(self, exit_: Watched) -> list[Watch]:
+        """The watches that may be meant, the likeliest first: an engine names one piece of them."""
+        at = exit_.address
+        end = at + max((each.size for each in self._pieces if each.address == at), default=1)
+        touched = [
+            each
+            for each in self._wanted.watches
+            if each.point.address < end and at < each.point.address + each.point.size
+        ]
+        return sorted(touched, key=lambda each: each.point.address > at)
+
+    def _first_that_holds(self, watches: Iterable[Watch]) -> Watch | None:
+        for each in watches:
+            if each.condition is None or each.condition(self._view):
+                return each
         return None
 
     # ---- notes
@@ -171,13 +197,14 @@ class Lookout:
     def _host_wrote(self, start: int, end: int) -> None:
         for low, high, watch in self._places:
             if start < high and low < end:
-                self._written = watch
+                self._written.append(watch)
 
     def _crossed(self, index: int, call: Call, result: Result) -> None:
         here = self._replay.position
         made = Position(index + 1)
-        written, self._written = self._written, None
-        if written is not None and _holds(written, self._view):
+        written = self._first_that_holds(self._written)
+        self._written.clear()
+        if written is not None:
             before = Position(index, here.instructions)
             self._found_at_event(Found(Why.WATCH, before, made, written))
         elif self._wanted.event is not None and self._wanted.event(index, call, result):
@@ -198,10 +225,6 @@ class Lookout:
             for gpa, length in self._view.places(registers, at, size):
                 if gpa is not None:
                     yield gpa, gpa + length, watch
-
-
-def _holds(watch: Watch, view: MachineView) -> bool:
-    return watch.condition is None or watch.condition(view)
 
 
 def aligned_pieces(point: Watchpoint) -> list[Watchpoint]:

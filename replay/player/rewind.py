@@ -7,6 +7,7 @@ the timeline's.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,12 @@ _U64_MAX = (1 << 64) - 1
 _ADDED_BETWEEN_THINNINGS = 16
 _INTERVAL_S = 0.016
 _MEASURABLE = 100_000
+_PREFIXES = rb"[\x26\x2e\x36\x3e\x64-\x67\xf2\xf3]*"
+_REPEATED = re.compile(
+    _PREFIXES + rb"[\xf2\xf3]" + _PREFIXES + rb"[\x40-\x4f]?[\xa4-\xa7\xaa-\xaf]"
+)
+_LONGEST_REPEATED = 15
+_TRIES = 8
 _KEPT_MAX = 32
 _KEPT_BYTES_MAX = 256 << 20
 
@@ -109,6 +116,13 @@ class MachineView:
             length = min(size, PAGE_BYTES - address % PAGE_BYTES)
             yield self._physical(registers, address & _U64_MAX, length), length
             address, size = address + length, size - length
+
+    def stands_at_repeated(self) -> bool:
+        """Whether the next instruction is a repeated string instruction, perhaps in its midst."""
+        rip = self.registers()["rip"]
+        size = min(_LONGEST_REPEATED, PAGE_BYTES - rip % PAGE_BYTES)
+        code = self.read(rip, size)
+        return code is not None and _REPEATED.match(code) is not None
 
     def _physical(self, registers: Registers, address: int, length: int) -> int | None:
         if registers["cs"] & 3 == 0:
@@ -180,6 +194,7 @@ class RewindableReplay:
         self._print_new = console
         self._engine = travelling_engine()
         self.machine = boot_machine(recorded_plan(trace, changes or Changes()), self._engine)
+        self._view = MachineView(self.machine)
         self._tap = _TappedMemory(self._engine)
         plan = self.machine.plan
         self.machine.memory = self.machine.monitor.memory(self._tap, plan.mem_size)
@@ -258,7 +273,10 @@ class RewindableReplay:
         Raises ``Divergence``, ``StateDivergence``, ``DamagedTrace``, and BadPosition where the next
         event comes before ``limit``.
         """
-        room = max(1, self._base.cost + self._pace.cadence - self.cost)
+        cadence = self._pace.cadence
+        room = self._base.cost + cadence - self.cost
+        if room <= 0:  # a checkpoint has to wait
+            room = cadence // _TRIES + 1
         if steps is not None:
             room = min(room, steps)
         until = limit.event
@@ -269,7 +287,8 @@ class RewindableReplay:
             ending = self._advance(room, until)
         if self._door.events > limit.event:
             raise self._no_such_position(limit)
-        if self.cost - self._base.cost >= self._pace.cadence:
+        if self.cost - self._base.cost >= cadence and not self._view.stands_at_repeated():
+            # Who looks for places from a checkpoint on could not tell its midst from its beginning.
             self._make_checkpoint()
         return ending
 

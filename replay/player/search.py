@@ -60,7 +60,7 @@ def search_backward(replay: RewindableReplay, wanted: Wanted, floor: Position) -
     if replay.was_interrupted():
         replay.restore(replay.checkpoints.before(bound))
     else:
-        replay.seek(floor)
+        replay.seek(min(floor, here))
     return None
 
 

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from monitors.calls import Call, Result
+from monitors.calls.block import BlockRead
+from replay.engines.errors import EngineUnavailable
+from replay.machine.ending import Halted
+from replay.machine.position import Position
+from replay.player import rewind
+from replay.player.checkpoint import PageSet
+from replay.player.checkpoint_file import Kept, KeptCheckpoint
+from replay.player.errors import BadPosition
+from replay.player.rewind import MachineView, RewindableReplay, travelling_engine
+from tests.unit.replay.player.travelled import (
+    BOX_BYTES,
+    SECTOR,
+    TARGET,
+    Journey,
+    Moment,
+    replaying,
+)
+
+
+def moment(replay: RewindableReplay, journey: Journey) -> Moment:
+    """Where a replay stands, to be compared with the model."""
+    view = MachineView(replay.machine)
+    box = view.read(journey.box, BOX_BYTES)
+    assert box is not None
+    return Moment(replay.position, replay.steps, view.registers()["rip"], box)
+
+
+def test_seek_and_seek_steps_lead_to_the_model_from_anywhere(journey: Journey) -> None:
+    moments = [*journey.moments[::211], journey.moments[-1]]
+    with replaying(journey.path) as replay:
+        for each in (*moments, *reversed(moments), *moments[::3]):
+            replay.seek(each.position)
+            assert moment(replay, journey) == each
+        for each in (*reversed(moments), *moments):
+            replay.seek_steps(each.steps)
+            assert moment(replay, journey) == each
+        replay.seek_steps(journey.moments[-1].steps + 100)
+        assert replay.position == replay.end
+        assert len(replay.checkpoints) > 3
+
+
+def test_positions_that_there_are_not(journey: Journey) -> None:
+    with replaying(journey.path) as replay:
+        for beyond in (Position(replay.end.event, 1), Position(replay.end.event + 1)):
+            with pytest.raises(BadPosition, match="beyond the end") as raised:
+                replay.seek(beyond)
+            assert raised.value.last == replay.end
+            assert replay.position == Position(0)
+        for _ in range(2):  # from before, and from behind
+            with pytest.raises(BadPosition, match="does not exist") as raised:
+                replay.seek(Position(18, 65))
+            assert raised.value.last == Position(18, 64)
+            replay.seek(raised.value.last)
+            assert replay.position == Position(18, 64)
+            replay.seek(replay.end)
+
+
+def test_forward_stops_for_limits_steps_and_checkpoints(journey: Journey) -> None:
+    with replaying(journey.path) as replay:
+        assert replay.forward(Position(5, 7), 3) is None
+        assert replay.position == Position(0, 3)
+        while replay.position < Position(5, 7):
+            assert replay.forward(Position(5, 7)) is None
+        assert replay.position == Position(5, 7)
+        assert len(replay.checkpoints) > 1
+        ending = None
+        while ending is None:
+            ending = replay.forward(replay.end)
+        assert ending == Halted(7)
+        assert replay.position == replay.end
+
+
+def test_crossings_and_host_writes_are_told(journey: Journey) -> None:
+    events: list[tuple[int, type[Call]]] = []
+    written: list[tuple[int, int]] = []
+
+    def crossed(index: int, call: Call, _result: Result) -> None:
+        events.append((index, type(call)))
+        if type(call) is BlockRead:
+            replay.pause()
+
+    with replaying(journey.path) as replay:
+        replay.seek(Position(18, 1))
+        replay.on_event = crossed
+        replay.watch_host_writes(lambda start, end: written.append((start, end)))
+        replay.forward(replay.end)
+        assert replay.position == Position(19)
+        assert events == [(18, BlockRead)]
+        sector = journey.box + SECTOR
+        assert (sector, sector + 512) in written
+
+
+def test_no_checkpoint_stands_in_a_repeated_instruction(journey: Journey) -> None:
+    begin, behind = journey.at("copying")[0], journey.at("copied")[0]
+    with replaying(journey.path, cadence=32) as replay:
+        replay.seek(Position(begin.event, begin.instructions - 10))
+        replay.seek(Position(begin.event, begin.instructions + 25))
+        assert MachineView(replay.machine).stands_at_repeated()
+        replay.seek(Position(17))
+        positions = replay.checkpoints.positions
+        assert not [each for each in positions if begin <= each < behind]
+        assert [each for each in positions if behind <= each <= Position(17)]
+
+
+def test_an_interrupt_ends_the_journey_under_way_and_no_other(journey: Journey) -> None:
+    goal = journey.moments[1500]
+    with replaying(journey.path) as replay:
+        replay.interrupt()  # meant for nothing
+        replay.begin()
+        replay.seek(goal.position)
+        assert moment(replay, journey) == goal
+        replay.progress = lambda _: replay.interrupt()
+        replay.seek(replay.end)
+        assert replay.was_interrupted()
+        assert goal.position < replay.position < replay.end
+        replay.progress = None
+        replay.begin()
+        replay.seek(goal.position)
+        assert moment(replay, journey) == goal
+
+
+def test_a_view_reads_what_the_guest_could_read(journey: Journey) -> None:
+    with replaying(journey.path) as replay:
+        replay.seek(journey.moments[-1].position)
+        view = MachineView(replay.machine)
+        assert view.read(journey.box + TARGET, 4) == b"\1\2\3\4"
+        joined = view.read(journey.box - 8, 4096 + 16)
+        assert joined is not None
+        assert joined[8 : 8 + BOX_BYTES] == journey.moments[-1].box
+        assert view.read(1 << 46, 1) is None
+        assert view.read(replay.machine.ram.size - 4, 8) is None
+        assert view.read((1 << 64) - 4, 8) is None
+
+
+def test_checkpoints_of_another_machine_are_refused(journey: Journey) -> None:
+    with replaying(journey.path) as replay:
+        replay.seek(journey.moments[100].position)
+        pages = PageSet({0: bytes(4096)})
+        registers = replay.engine.registers()
+        good = KeptCheckpoint(Position(2), 600, registers, pages)
+        far = PageSet({1 << 40: bytes(4096)})
+        for bad in (
+            replace(good, registers={"rip": 1}),
+            replace(good, pages=far),
+            replace(good, position=Position(replay.end.event + 1)),
+        ):
+            before = len(replay.checkpoints)
+            assert not replay.adopt(Kept((good, bad), ()))
+            assert len(replay.checkpoints) == before
+
+
+def test_of_a_guest_with_block_devices_nothing_is_kept(journey: Journey) -> None:
+    with replaying(journey.path) as replay:
+        replay.seek(replay.end)
+        assert not replay.keep().checkpoints
+
+
+def test_an_engine_without_the_abilities_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Poor:
+        closed = False
+
+        def close(self) -> None:
+            Poor.closed = True
+
+    monkeypatch.setattr(rewind, "engine_factory", lambda _name: Poor)
+    with pytest.raises(EngineUnavailable, match="CountsInstructions, Breaks"):
+        travelling_engine()
+    assert Poor.closed
