@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from monitors.ports import Registers
 from replay.gdbstub.journey import Journey
-from replay.gdbstub.monitor_commands import Describe, MonitorCommands
+from replay.gdbstub.monitor_commands import MonitorCommands
+from replay.gdbstub.monitor_questions import Describe
 from replay.player.stops import Direction, Stop, Wanted
 from replay.player.timeline import Timeline
 

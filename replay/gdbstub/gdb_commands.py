@@ -126,7 +126,20 @@ def install() -> None:
     """Make all commands known to gdb."""
     commands = {
         "when": ("Show where in the recording the guest stands.", shown("when")),
-        "seek": ("Go to EVENT, EVENT+INSTRUCTIONS, start, end, or cN.", travelling("seek")),
+        "seek": (
+            "Go to EVENT, EVENT+INSTRUCTIONS, start, end, cN, or a bookmark.",
+            travelling("seek"),
+        ),
+        "forward-to": (
+            "Go on to call:NAME, console:TEXT, write:VARIABLE, or a place in the code.",
+            travelling("forward-to"),
+        ),
+        "back-to": ("Go back to what `forward-to` takes.", travelling("back-to")),
+        "bookmark": ("Keep this place under a NAME beside the trace.", shown("bookmark")),
+        "info bookmarks": ("List the bookmarks.", shown("info bookmarks")),
+        "delete bookmark": ("Forget bookmark NAME.", shown("delete bookmark")),
+        "note": ("Write a note of this place, or show it.", shown("note")),
+        "info notes": ("List the notes.", shown("info notes")),
         "checkpoint": ("Keep this place under a number.", shown("checkpoint")),
         "info checkpoints": ("List the places kept.", shown("info checkpoints")),
         "delete checkpoint": ("Forget checkpoint N.", shown("delete checkpoint")),

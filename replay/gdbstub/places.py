@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from replay.gdbstub.errors import Refused
 from replay.machine.position import Position, parse_position
@@ -13,12 +13,14 @@ _KEPT_MAX = 10_000
 
 
 class Places:
-    """Everything between ``start`` and ``end``; checkpoints are numbered from 1."""
+    """Everything between ``start`` and ``end``; checkpoints are numbered from 1. ``bookmarks``
+    gives those that have names."""
 
     def __init__(self, start: Position, end: Position) -> None:
         self._named = {"start": start, "end": end}
         self._kept: dict[int, Position] = {}
         self._last = 0
+        self.bookmarks: Callable[[], Mapping[str, Position]] = dict
 
     @property
     def kept(self) -> Mapping[int, Position]:
@@ -45,13 +47,21 @@ class Places:
         return self._kept[number]
 
     def find(self, text: str) -> Position:
-        """``start``, ``end``, ``cN`` for a checkpoint, or a position; raises ``Refused``."""
-        named = self._named.get(text)
-        if named is not None:
-            return named
+        """``start``, ``end``, ``cN`` for a checkpoint, a position, or a bookmark; raises
+        ``Refused``."""
+        if text in self._named:
+            return self._named[text]
         if match := _NUMBERED.fullmatch(text):
             return self.numbered(int(match[1]))
         try:
             return parse_position(text)
         except ValueError as error:
-            raise Refused(f"{error}, or start, end, or cN for a checkpoint") from error
+            marked = self.bookmarks().get(text)
+            if marked is None:
+                other = "start, end, cN for a checkpoint, or a bookmark"
+                raise Refused(f"{error}, or {other}") from error
+            return marked
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a name means something else than a bookmark."""
+        return name in self._named or _NUMBERED.fullmatch(name) is not None

@@ -96,7 +96,9 @@ def test_it_needs_nothing_of_this_project() -> None:
 
 def test_all_commands_have_help(gdb: FakeGdb) -> None:
     expected = {"when", "seek", "checkpoint", "restart", "back", "forward", "last", "events"}
-    assert expected | {"console", "info checkpoints", "delete checkpoint"} == set(gdb.commands)
+    expected |= {"console", "info checkpoints", "delete checkpoint", "forward-to", "back-to"}
+    expected |= {"bookmark", "info bookmarks", "delete bookmark", "note", "info notes"}
+    assert expected == set(gdb.commands)
     assert all(command.__doc__.endswith(".") for command in gdb.commands.values())
 
 

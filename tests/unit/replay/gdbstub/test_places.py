@@ -30,6 +30,13 @@ def test_what_is_no_place(text: str) -> None:
         Places(Position(0), END).find(text)
 
 
+def test_bookmarks_have_names_that_nothing_else_has() -> None:
+    places = Places(Position(0), END)
+    assert [name for name in ("end", "c1", "here") if places.is_taken(name)] == ["end", "c1"]
+    places.bookmarks = lambda: {"here": Position(3)}
+    assert places.find("here") == Position(3)
+
+
 def test_numbers_are_never_used_again() -> None:
     places = Places(Position(0), END)
     places.keep(Position(1))
