@@ -181,7 +181,7 @@ class Agent:
             self.jumps.remove()
         redirects = self.jumps.redirects
         if redirects:
-            native = redirects.get(tracee.fetch()[RIP])
+            native = redirects.get(tracee.registers[RIP])
             if native is not None:
                 self._set_rip(native)
         while True:
