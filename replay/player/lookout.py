@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from monitors.calls import Call, Result
-from monitors.ports import Breakpoint, Watched
+from monitors.ports import Watched
 from replay.engines.ports import Access, Hit, Watchpoint
 from replay.machine.ending import Ending, Paused
 from replay.machine.position import Position
@@ -115,10 +115,12 @@ class Lookout:
         """Note the place where the replay has stopped, if that counts. An engine does not stop at
         a breakpoint where it begins, so a piece's end is looked at in any case."""
         here = self._replay.position
-        if not isinstance(ending, Paused) or isinstance(ending.exit, Breakpoint):
-            self.judge_break(here)
-            return
-        watch = self._first_that_holds(self._accessed(ending.exit))
+        if isinstance(ending, Paused) and isinstance(ending.exit, Watched):
+            self._judge_access(ending.exit, here)
+        self.judge_break(here)
+
+    def _judge_access(self, exit_: Watched, here: Position) -> None:
+        watch = self._first_that_holds(self._accessed(exit_))
         if watch is not None:
             before = Position(here.event, max(0, here.instructions - 1))
             self.found.append(Found(Why.WATCH, before, here, watch))
