@@ -120,7 +120,7 @@ def _serve(target: TimelineTarget, wanted: Debugging) -> int:
     with listening(target, wanted.where, _PROGRAM) as server:
         if not wanted.where:
             return ReplayStatus.FAITHFUL if run_gdb(server) else ReplayStatus.CANNOT_REPLAY
-        with on_signals(server.stop):
+        with on_signals(lambda _: server.stop()):
             server.serve()
         return ReplayStatus.FAITHFUL
 
@@ -162,7 +162,7 @@ def run_gdb(server: Server) -> bool:
 
     gdb has the terminal: Ctrl-C is for gdb, and so is everything else that is typed.
     """
-    with on_signals(lambda: None), subprocess.Popen(gdb_command(server.address)) as gdb:
+    with on_signals(lambda _: None), subprocess.Popen(gdb_command(server.address)) as gdb:
         watcher = threading.Thread(target=_stop_after, args=(gdb, server), daemon=True)
         watcher.start()
         server.serve()
@@ -176,12 +176,13 @@ def _stop_after(gdb: subprocess.Popen[bytes], server: Server) -> None:
 
 
 @contextlib.contextmanager
-def on_signals(action: Callable[[], None]) -> Iterator[None]:
-    """Handle Ctrl-C and the like by ``action``; a handler, unlike SIG_IGN, is not inherited."""
+def on_signals(action: Callable[[int], None]) -> Iterator[None]:
+    """Handle Ctrl-C and the like by ``action``, which gets the signal's number; a handler, unlike
+    SIG_IGN, is not inherited."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     wakeup = signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
-        signal.signal(number, lambda *_: action())
+        signal.signal(number, lambda number, _: action(number))
     try:
         yield
     finally:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from replay.cli.messages import say
 from replay.machine.ending import Ending, Stopped
 from replay.machine.interpose import Interposer
 from replay.machine.ports import Source
 
 if TYPE_CHECKING:
-    from replay.gdbstub.early_wake import Waker
     from replay.gdbstub.live import LiveTarget
+    from replay.gdbstub.waker import Waker
 
 _PROGRAM = "solo5-record"
 
@@ -31,7 +31,7 @@ class LiveDebugging:
         self._stop_fd = stop_fd
         self._waker: Waker | None = None
         if where is not None:
-            from replay.gdbstub.early_wake import Waker
+            from replay.gdbstub.waker import Waker
 
             self._waker = Waker(stop_fd)
 
@@ -56,9 +56,9 @@ class LiveDebugging:
         """The source to be recorded."""
         if self._waker is None:
             return live
-        from replay.gdbstub.early_wake import WakesEarly
+        from replay.gdbstub.waker import KeepsDevices
 
-        return WakesEarly(live, self._waker)
+        return KeepsDevices(live)
 
     def drive(self, interposer: Interposer) -> Ending:
         """Let the guest run, under the debugger as long as that is there.
@@ -69,31 +69,33 @@ class LiveDebugging:
             return interposer.run()
         from replay.gdbstub.live import LiveTarget
 
-        target = LiveTarget(interposer, self._waker)
-        is_stopped = self._serve(target, self._where)
+        target = LiveTarget(interposer, self._waker, lambda text: say(_PROGRAM, text))
+        asked = self._serve(target, self._where)
         if target.failure is not None:
             raise target.failure
         if target.ending is not None:
             return target.ending
-        if is_stopped or target.killed:
-            signal.raise_signal(signal.SIGTERM)  # as if the operator had asked for it
+        if target.killed:
+            asked = signal.SIGTERM
+        if asked is not None:
+            signal.raise_signal(asked)  # which whoever watches the recording notices
             return Stopped()
-        return interposer.run()
+        return target.go_on_alone()
 
-    def _serve(self, target: LiveTarget, where: str) -> bool:
-        """Until the debugger has left; whether the operator wants the guest to stop."""
+    def _serve(self, target: LiveTarget, where: str) -> signal.Signals | None:
+        """Until the debugger has left; the signal by which the operator wants the guest to stop."""
         from replay.cli.gdb import listening, on_signals, run_gdb
 
-        asked = threading.Event()
+        asked: list[signal.Signals] = []
         with listening(target, where, _PROGRAM) as server:
 
-            def stop() -> None:
-                asked.set()
+            def stop(number: int) -> None:
+                asked.append(signal.Signals(number))
                 server.stop()
 
             if not where:
                 run_gdb(server)
-                return False
+                return None
             with on_signals(stop):
                 server.serve(once=True)
-        return asked.is_set()
+        return asked[0] if asked else None

@@ -24,7 +24,8 @@ class Poller:
     readable; level-triggered, so that a device is ready for as long as it has a frame.
 
     ``timer_ns`` is when the guest's timer fires, or 0; it has fired from then on, until it is set
-    again. Times are CLOCK_MONOTONIC.
+    again. Times are CLOCK_MONOTONIC. A wait that was interrupted goes on when it is asked for
+    again, and ends when it would have ended.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Poller:
         on_error: HostErrorPolicy = ends_the_run,
     ) -> None:
         self.timer_ns = 0
+        self._unfinished_ns: int | None = None
         self._on_error = on_error
         self._handle_of = {interface.fd: handle for handle, interface in interfaces.items()}
         self._interfaces = interfaces
@@ -54,8 +56,11 @@ class Poller:
         """
         events = self._at_once(0, self._events_max)
         if events:
-            return PollResult(self._ready(events))
-        return PollResult(self._ready_until(_monotonic_ns() + call.timeout_ns))
+            ready_set = self._ready(events)
+        else:
+            ready_set = self._ready_until(self._deadline(call.timeout_ns))
+        self._unfinished_ns = None
+        return PollResult(ready_set)
 
     def set_timer(self, call: SetTimer) -> Done:
         """Set the timer anew, or stop it."""
@@ -68,16 +73,23 @@ class Poller:
         Raises as ``wait``.
         """
         events = self._at_once(0, self._events_max)
-        if not events and not self._has_fired():
-            return self._wait_for_any(call.timeout_ms)
-        return ReadySet(self._ready(events), self._has_fired())
+        if events or self._has_fired():
+            ready_set = self._ready(events)
+        else:
+            ready_set = self._ready_until(self._first_deadline(call.timeout_ms))
+        self._unfinished_ns = None
+        return ReadySet(ready_set, self._has_fired())
 
-    def _wait_for_any(self, timeout_ms: int) -> ReadySet:
+    def _first_deadline(self, timeout_ms: int) -> int | None:
         deadlines = [self.timer_ns] if self.timer_ns else []
         if timeout_ms >= 0:
-            deadlines.append(_monotonic_ns() + timeout_ms * _NS_PER_MS)
-        ready_set = self._ready_until(min(deadlines, default=None))
-        return ReadySet(ready_set, self._has_fired())
+            deadlines.append(self._deadline(timeout_ms * _NS_PER_MS))
+        return min(deadlines, default=None)
+
+    def _deadline(self, duration_ns: int) -> int:
+        if self._unfinished_ns is None:
+            self._unfinished_ns = _monotonic_ns() + duration_ns
+        return self._unfinished_ns
 
     def _has_fired(self) -> bool:
         return 0 < self.timer_ns <= _monotonic_ns()

@@ -63,12 +63,12 @@ def memory_map(size: int) -> bytes:
     ).encode()
 
 
-def threads(name: str) -> bytes:
-    """The one thread there is, under the guest's name."""
-    return (
-        f'<?xml version="1.0"?><threads><thread id="{THE_THREAD:x}" core="0" '
-        f"name={quoteattr(name)}/></threads>"
-    ).encode()
+def threads(name: str | None) -> bytes:
+    """The one thread there is, under the guest's name; without a name there is none."""
+    thread = ""
+    if name is not None:
+        thread = f'<thread id="{THE_THREAD:x}" core="0" name={quoteattr(name)}/>'
+    return f'<?xml version="1.0"?><threads>{thread}</threads>'.encode()
 
 
 def _feature(feature: Feature) -> str:

@@ -32,12 +32,13 @@ _ADDRESS_SPACE = 1 << 64
 
 
 class Queries:
-    """Answers one client."""
+    """Answers one client. ``is_over`` is set when there is no guest any more."""
 
     def __init__(self, target: Target, file: GuestFile) -> None:
         self._target = target
         self._file = file
         self.lists_threads = False
+        self.is_over = False
         self._answers: Mapping[str, Callable[[str], bytes]] = {
             "qSupported": self._supported,
             "QStartNoAckMode": lambda _: OK,
@@ -48,7 +49,7 @@ class Queries:
             "qProcessInfo": lambda _: f"pid:{THE_THREAD:x};{_MACHINE}".encode(),
             "qMemoryRegionInfo": self._region,
             "qC": lambda _: b"QC%x" % THE_THREAD,
-            "qfThreadInfo": lambda _: b"m%x" % THE_THREAD,
+            "qfThreadInfo": lambda _: b"l" if self.is_over else b"m%x" % THE_THREAD,
             "qsThreadInfo": lambda _: b"l",
             "qThreadExtraInfo": lambda _: target.guest_name.encode().hex().encode(),
             "qAttached": lambda _: b"1",
@@ -57,7 +58,7 @@ class Queries:
         self._objects: Mapping[str, Callable[[str], bytes | None]] = {
             "features": lambda annex: target_description() if annex == "target.xml" else None,
             "memory-map": lambda _: memory_map(target.memory_bytes),
-            "threads": lambda _: threads(target.guest_name),
+            "threads": lambda _: threads(None if self.is_over else target.guest_name),
             "exec-file": lambda _: None if file.data is None else file.path.encode(),
             "siginfo": lambda _: _SIGINFO,
         }

@@ -51,6 +51,7 @@ from replay.gdbstub.protocol.replies import (
     NO_MEMORY,
     OK,
     Signal,
+    ended,
     error,
     exited,
     output,
@@ -65,7 +66,7 @@ from replay.gdbstub.registers import (
     register_text,
     split_registers,
 )
-from replay.gdbstub.target import Ends, Reverses, Target
+from replay.gdbstub.target import Ends, Limited, Reverses, Target
 from replay.player.stops import Stop, Wanted, Why
 
 _PAGE_BYTES = 4096
@@ -111,19 +112,18 @@ class Stub:
             case Run(words, answered):
                 reply = self._start_over(words)
                 return [reply] if answered else []
+            case Go() | GoStep() | GoRange():
+                return self._travel(command)
         return [self._reply(command)]
 
     def _reply(self, command: Command) -> bytes:
         match command:
-            case Go() | GoStep() | GoRange():
-                return self._travel(command)
             case ReadRegisters() | ReadRegister() | ReadMemory():
                 return self._look(command)
             case WriteRegisters() | WriteRegister() | WriteMemory():
                 return self._change(command)
             case InsertPoint():
-                self._points.insert(command)
-                return OK
+                return self._insert(command)
             case RemovePoint():
                 self._points.remove(command)
                 return OK
@@ -166,13 +166,27 @@ class Stub:
         if isinstance(self._target, Ends):
             self._target.kill()
 
-    def _travel(self, command: Go | GoStep | GoRange) -> bytes:
+    def _insert(self, command: InsertPoint) -> bytes:
+        self._points.insert(command)
+        if isinstance(self._target, Limited):
+            try:
+                self._target.check(self._points.wanted())
+            except StubError:
+                self._points.remove(RemovePoint(command.kind, command.address, command.size))
+                raise
+        return OK
+
+    def _travel(self, command: Go | GoStep | GoRange) -> list[bytes]:
         """Let time run, and tell where and why it stopped."""
         if self._stay:  # gdb's `run PLACE` goes on from there by itself, which nobody wants
             self._stay = False
-            return self._standing()
+            return [self._standing()]
         before = self._target.here()
-        return self._told(self._journey(command, self._points.wanted()), before)
+        try:
+            stop = self._journey(command, self._points.wanted())
+        except StubError as refusal:  # an error would make gdb try the same again, for ever
+            return [*output(f"{refusal}\n"), self._standing()]
+        return [self._told(stop, before)]
 
     def _journey(self, command: Go | GoStep | GoRange, wanted: Wanted) -> Stop:
         target = self._target
@@ -206,6 +220,9 @@ class Stub:
         signal = ending_signal(stop.ending, self._target)
         if signal is not None and (stop.why, stop.position) != (before.why, before.position):
             return self._stop_reply(signal, [])
+        if stop.ending is not None and not isinstance(self._target, Reverses):
+            self._queries.is_over = True
+            return ended(signal) if signal else exited(stop.ending.process_status)
         if stop.why in _LOG_ENDS:
             return self._stop_reply(Signal.TRAP, [("replaylog", _LOG_ENDS[stop.why])])
         return self._stop_reply(_SIGNALS.get(stop.why, Signal.TRAP), self._points.reason(stop.hit))

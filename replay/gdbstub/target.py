@@ -106,6 +106,15 @@ class CallsFunctions(Protocol):
 
 
 @runtime_checkable
+class Limited(Protocol):
+    """Cannot stop at everything at once."""
+
+    def check(self, wanted: Wanted) -> None:
+        """Raises ``Refused`` where no journey could look out for all that is wanted."""
+        ...
+
+
+@runtime_checkable
 class Ends(Protocol):
     """Can be made to end."""
 

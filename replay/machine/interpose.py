@@ -38,7 +38,8 @@ class Interposer:
 
     ``events`` counts the crossings answered so far, ``instructions`` what ``advance`` has executed
     since the last of them, and ``steps`` both of them together; ``pending`` is the call that waits
-    for its answer while a source works, or after it failed. A ``lane`` is used between the events
+    for its answer while a source works, or after it failed; where its wait was interrupted, the
+    machine goes on with asking again. A ``lane`` is used between the events
     that the observers are due for, and only where all of them say which those are.
     """
 
@@ -54,6 +55,7 @@ class Interposer:
         self.instructions = 0
         self.steps = 0
         self.pending: Call | None = None
+        self._unanswered: Crossing | None = None
         self._source = source
         self._observers = tuple(observers)
         sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
@@ -82,6 +84,8 @@ class Interposer:
         self.instructions = 0
         last = sys.maxsize if until_event is None else until_event
         self._due = self._next_due()
+        if self.events < last and (ending := self._ask_again()) is not None:
+            return ending
         while self.events < last:
             exit_ = machine.engine.run() if self._lane is None else self._run_to_door(last)
             if exit_ is None:
@@ -108,6 +112,11 @@ class Interposer:
         engine = self._counting_engine()
         self._due = self._next_due()
         self._pausing = False
+        if self._unanswered is not None and self.events < until_event and budget > 0:
+            if (ending := self._ask_again()) is not None:
+                return ending
+            self.steps += 1
+            budget -= crossing_costs
         while self.events < until_event and budget > 0 and not self._pausing:
             begin = Position(self.events, self.instructions)
             exit_ = engine.run_instructions(budget)
@@ -140,7 +149,7 @@ class Interposer:
         """The machine has been put where it was at ``position``; so has the source."""
         self.events, self.instructions = position.event, position.instructions
         self.steps = steps
-        self.pending = None
+        self.pending = self._unanswered = None
 
     def _counting_engine(self) -> CountsInstructions:
         """Asked for once for each engine: what a protocol wants is slow to see."""
@@ -160,12 +169,18 @@ class Interposer:
             return None
         return self._cross(crossing)
 
+    def _ask_again(self) -> Ending | None:
+        """Answer the crossing whose wait was interrupted, if that is why the machine stood."""
+        crossing, self._unanswered = self._unanswered, None
+        return None if crossing is None else self._cross(crossing)
+
     def _cross(self, crossing: Crossing) -> Ending | None:
         machine = self.machine
         call = self.pending = crossing.call
         try:
             result = self._source.answer(call)
         except WaitInterrupted:
+            self._unanswered = crossing
             return Stopped()
         changes = machine.monitor.encode(crossing, result, machine.memory)
         if changes:

@@ -54,6 +54,11 @@ def exited(status: int) -> bytes:
     return b"W%02x" % (status & 0xFF)
 
 
+def ended(signal: Signal) -> bytes:
+    """There is no guest any more, and a signal has ended it."""
+    return b"X%02x" % signal
+
+
 def output(text: str) -> list[bytes]:
     """Text for the client's console, in as many packets as it takes."""
     data = text.encode("utf-8", "replace")

@@ -54,19 +54,29 @@ def test_without_a_debugger_all_is_as_it_would_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "ending"),
-    [({}, Halted(7)), ({"ending": Halted(3)}, Halted(3)), ({"killed": True}, Stopped())],
+    ("change", "asked", "ending", "signals"),
+    [
+        ({}, None, Halted(7), []),
+        ({"ending": Halted(3)}, None, Halted(3), []),
+        ({"ending": Halted(3)}, signal.SIGINT, Halted(3), []),
+        ({"killed": True}, None, Stopped(), [signal.SIGTERM]),
+        ({}, signal.SIGINT, Stopped(), [signal.SIGINT]),
+    ],
 )
 def test_how_debugging_ends_the_recording(
-    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], ending: Ending
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    asked: signal.Signals | None,
+    ending: Ending,
+    signals: list[int],
 ) -> None:
     raised: list[int] = []
     monkeypatch.setattr(signal, "raise_signal", raised.append)
 
-    def serve(_self: object, target: LiveTarget, _where: str) -> bool:
+    def serve(_self: object, target: LiveTarget, _where: str) -> signal.Signals | None:
         for name, value in change.items():
             setattr(target, name, value)
-        return False
+        return asked
 
     monkeypatch.setattr(LiveDebugging, "_serve", serve)
     ours, theirs = socket.socketpair()
@@ -74,13 +84,12 @@ def test_how_debugging_ends_the_recording(
         assert debugging.stop_fd != ours.fileno()
         assert debugging.source(Source()).answer(cast("Call", None)) is DONE
         assert debugging.drive(INTERPOSER) == ending
-    assert raised == ([signal.SIGTERM] if ending == Stopped() else [])
+    assert raised == signals
 
 
 def test_a_failure_is_that_of_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    def serve(_self: object, target: LiveTarget, _where: str) -> bool:
+    def serve(_self: object, target: LiveTarget, _where: str) -> None:
         target.failure = EngineFailure("broken")
-        return False
 
     monkeypatch.setattr(LiveDebugging, "_serve", serve)
     ours, theirs = socket.socketpair()

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -182,3 +183,36 @@ def test_the_operator_ends_a_wait_without_an_end(
     stop[0].send(b"\0")
     with pytest.raises(WaitInterrupted):
         poller.wait_ready(WaitReady(-1))
+
+
+@pytest.mark.parametrize("timer_ns", [0, LONG])
+def test_a_wait_that_was_interrupted_ends_when_it_would_have(
+    wires: Wires,
+    stop: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    timer_ns: int,
+) -> None:
+    now = 5
+    slept: list[float] = []
+
+    def sleep(_r: object, _w: object, _x: object, seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += min(round(seconds * 1000), 20) * MS  # nobody interrupts before 20 ms
+        if len(slept) in (1, 2):
+            stop[0].send(b"!")
+
+    monkeypatch.setattr(poll, "_monotonic_ns", lambda: now)
+    monkeypatch.setattr(poll.select, "select", sleep)
+    poller = Poller(wires.interfaces, stop[1].fileno())
+    wait = poller.wait_ready if timer_ns else poller.wait
+    call: Any = WaitReady(50) if timer_ns else Poll(50 * MS)
+    poller.set_timer(SetTimer(timer_ns))
+    for _ in range(2):
+        with pytest.raises(WaitInterrupted):
+            wait(call)
+        stop[1].recv(1)
+    assert wait(call).ready_set == 0
+    assert slept == [0.05, 0.03, 0.01]
+    assert wait(call).ready_set == 0  # another wait is as long as ever
+    assert slept == [0.05, 0.03, 0.01, 0.05, 0.03, 0.01]

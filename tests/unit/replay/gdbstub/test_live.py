@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from monitors.calls import Call, Result
-from replay.engines.errors import EngineFailure
+from replay.engines.errors import EngineFailure, NoDebugRegister
 from replay.engines.ports import Access, Watchpoint
 from replay.engines.registry import COUNTING_ENGINE, engine_factory
-from replay.gdbstub.early_wake import Waker
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.live import LiveTarget
 from replay.gdbstub.stub import Stub
-from replay.gdbstub.target import CallsFunctions, Ends, Reverses
-from replay.machine.ending import Halted
+from replay.gdbstub.target import CallsFunctions, Ends, Limited, Reverses
+from replay.gdbstub.waker import Waker
+from replay.machine.ending import Halted, Stopped
+from replay.machine.errors import WaitInterrupted
 from replay.machine.interpose import Interposer
 from replay.machine.machine import boot_machine
 from replay.machine.plan import plan_of
@@ -37,6 +38,7 @@ class Answers:
     def __init__(self, source: Replaying) -> None:
         self._source = source
         self.on_call: Callable[[], object] = lambda: None
+        self.said: list[str] = []
 
     def answer(self, call: Call) -> Result:
         self.on_call()
@@ -57,7 +59,7 @@ def live() -> Iterator[tuple[LiveTarget, Answers]]:
         stack.enter_context(theirs)
         waker = Waker(ours.fileno())
         stack.callback(waker.close)
-        yield LiveTarget(Interposer(machine, answers), waker), answers
+        yield LiveTarget(Interposer(machine, answers), waker, answers.said.append), answers
 
 
 def test_it_goes_to_its_end_and_stays_there(live: tuple[LiveTarget, Answers]) -> None:
@@ -145,7 +147,7 @@ def test_an_interrupt_is_for_what_runs_now(live: tuple[LiveTarget, Answers]) -> 
 
 
 def test_nothing_can_be_changed(live: tuple[LiveTarget, Answers]) -> None:
-    target, _ = live
+    target, answers = live
     assert target.memory_bytes > 0
     assert (target.guest_file() or b"").startswith(b"\x7fELF")
     rsp = target.registers()["rsp"]
@@ -155,6 +157,7 @@ def test_nothing_can_be_changed(live: tuple[LiveTarget, Answers]) -> None:
     with pytest.raises(Refused):
         target.set_registers({"rax": 1})
     assert target.read(rsp - 8, 8) == content
+    assert "diversions of the recording" in answers.said[0]  # gdb hides it for memory
     assert not isinstance(target, Reverses)
     assert not isinstance(target, CallsFunctions)
     target.detach()
@@ -180,3 +183,102 @@ def test_a_kill_is_noted(live: tuple[LiveTarget, Answers]) -> None:
         target.killed = False
         Stub(target).answer(packet)
         assert target.killed
+
+
+def waits(target: LiveTarget, answers: Answers) -> None:
+    """The next call is a wait that is interrupted."""
+
+    def wait() -> None:
+        answers.on_call = lambda: None
+        target.interrupt()
+        raise WaitInterrupted("waiting")
+
+    answers.on_call = wait
+
+
+def test_an_interrupted_wait_goes_on(live: tuple[LiveTarget, Answers]) -> None:
+    target, answers = live
+    waits(target, answers)
+    stop = target.run(NOTHING)
+    assert (stop.why, stop.position) == (Why.INTERRUPTED, Position(0))
+    rip = target.registers()["rip"]
+    waits(target, answers)
+    assert target.step(NOTHING).why is Why.INTERRUPTED
+    stop = target.step(NOTHING)
+    assert (stop.why, stop.position, target.registers()["rip"]) == (Why.REACHED, Position(1), rip)
+    assert target.run(NOTHING).ending == Halted(0)
+
+
+@pytest.mark.parametrize("journey", ["run", "step_range"])
+def test_a_range_that_is_not_left_can_be_interrupted(
+    live: tuple[LiveTarget, Answers], journey: str
+) -> None:
+    target, answers = live
+    waits(target, answers)
+    stop = target.run(NOTHING) if journey == "run" else target.step_range(0, 1 << 64, NOTHING)
+    assert (stop.why, stop.position.event) == (Why.INTERRUPTED, 0)
+
+
+def test_it_goes_on_alone_whatever_was_asked_too_late(live: tuple[LiveTarget, Answers]) -> None:
+    target, answers = live
+    waits(target, answers)
+    assert target.run(NOTHING).why is Why.INTERRUPTED
+    target.interrupt()
+    assert target.go_on_alone() == Halted(0)
+
+
+def test_the_operator_can_stop_what_goes_on_alone(live: tuple[LiveTarget, Answers]) -> None:
+    target, answers = live
+
+    def stopped() -> None:
+        raise WaitInterrupted("the operator")
+
+    answers.on_call = stopped
+    assert target.go_on_alone() == Stopped()
+    assert target.run(NOTHING).why is Why.INTERRUPTED
+
+
+def test_more_than_the_engine_watches_is_refused_at_once(
+    live: tuple[LiveTarget, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, _ = live
+    assert isinstance(target, Limited)
+    monkeypatch.setattr(target._machine.engine.__class__, "watches_max", 2)
+    wide = Watch(Watchpoint(0x1000, 24, Access.WRITE))
+    narrow = Watch(Watchpoint(0x1000, 16, Access.WRITE))
+    target.check(Wanted(watches=(narrow,)))
+    with pytest.raises(Refused, match="no more than 2 words"):
+        target.check(Wanted(watches=(wide,)))
+    stub = Stub(target)
+    assert stub.answer(b"Z2,1000,10") == [b"OK"]
+    assert stub.answer(b"Z2,2000,8")[0].startswith(b"E.the engine watches")
+    assert stub.answer(b"z2,1000,10") == [b"OK"]
+    assert stub.answer(b"Z2,2000,8") == [b"OK"]
+
+
+def test_what_an_engine_cannot_stop_at_is_told_and_nothing_stays_set(
+    live: tuple[LiveTarget, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, _ = live
+    rip = target.registers()["rip"]
+
+    def full(_self: object, points: list[Watchpoint]) -> None:
+        if points:
+            raise NoDebugRegister(4, 1, [])
+
+    monkeypatch.setattr(target._machine.engine.__class__, "set_watchpoints", full)
+    stub = Stub(target)
+    stub.answer(b"Z0,%x,1" % (rip + 1))
+    stub.answer(b"Z2,1000,8")
+    told, stop = stub.answer(b"vCont;c")
+    assert b"debug registers" in bytes.fromhex(told[1:].decode())
+    assert stop.startswith(b"T05")
+    assert target.registers()["rip"] == rip
+    assert target.go_on_alone() == Halted(0)
+
+
+def test_its_exit_is_told_as_that_of_a_process(live: tuple[LiveTarget, Answers]) -> None:
+    target, _ = live
+    stub = Stub(target)
+    assert stub.answer(b"vCont;c") == [b"W00"]
+    assert target.ending == Halted(0)

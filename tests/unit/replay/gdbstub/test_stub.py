@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitors.calls.lifecycle import MisuseKind
+from replay.gdbstub.errors import Refused
 from replay.gdbstub.registers import REGISTERS, number_of
 from replay.gdbstub.stub import Stub
 from replay.machine.ending import Halted, Misused
@@ -21,6 +22,13 @@ class Client:
     def ask(self, packet: str) -> str:
         (reply,) = self.stub.answer(packet.encode())
         return reply.decode()
+
+    def refused(self, packet: str) -> str:
+        """What the client's user is told about a journey that failed."""
+        told, stop = self.stub.answer(packet.encode())
+        assert stop.startswith(b"T05")
+        assert told.startswith(b"O")
+        return bytes.fromhex(told[1:].decode()).decode()
 
     def stop(self, packet: str) -> str:
         """A stop reply without the registers that every one has."""
@@ -165,9 +173,34 @@ def test_a_fault_is_told_once(client: Client, ending: Halted | Misused, signal: 
 
 def test_a_live_guest_does_not_go_back() -> None:
     client = Client(FakeGuest())
-    assert client.ask("bc").startswith("E.a live guest cannot go back")
-    assert client.ask("bs").startswith("E.a live guest cannot go back")
+    assert client.refused("bc").startswith("a live guest cannot go back")
+    assert client.refused("bs").startswith("a live guest cannot go back")
     assert client.ask("vRun;").startswith("E.a live guest cannot go back")
+
+
+@pytest.mark.parametrize(
+    ("ending", "replies"),
+    [(Halted(0x103), ["W03"]), (Misused(MisuseKind.INVALID_ACCESS, "far away"), ["T0b", "X0b"])],
+)
+def test_a_live_guest_ends_as_a_process_does(ending: Halted | Misused, replies: list[str]) -> None:
+    client = Client(FakeGuest())
+    client.guest.ending = ending
+    assert client.ask("qfThreadInfo") == "m1"
+    for reply in (*replies, replies[-1]):
+        assert client.ask("vCont;c")[:3] == reply
+    assert client.ask("qfThreadInfo") == "l"
+    assert "<thread " not in client.ask("qXfer:threads:read::0,1000")
+
+
+def test_a_journey_that_fails_is_told_and_over(client: Client) -> None:
+    """gdb answers an error to a resumption by resuming again, without an end."""
+
+    def fail() -> None:
+        raise Refused("no way")
+
+    client.guest.on_run = fail
+    for packet in ("vCont;c", "vCont;s", "vCont;r1000,1010", "bc", "bs", "c", "s"):
+        assert client.refused(packet) == "no way\n"
 
 
 def test_running_again_goes_to_a_place(client: Client) -> None:

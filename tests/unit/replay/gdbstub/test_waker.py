@@ -1,4 +1,4 @@
-"""A debugger ends a guest's wait, and nothing else does."""
+"""A debugger interrupts a guest's wait, and so does the operator."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.clock import WallClock
-from monitors.calls.poll import Poll, PollResult, ReadySet, WaitReady
-from replay.gdbstub.early_wake import Waker, WakesEarly
-from replay.machine.errors import WaitInterrupted
-
-
-class Waits:
-    """A source whose waits are always cut short."""
-
-    def answer(self, _call: Call) -> Result:
-        raise WaitInterrupted("stopped")
+from monitors.calls.lifecycle import DONE
+from replay.gdbstub.waker import KeepsDevices, Waker
+from replay.machine.ports import LaneDevices, OffersDescriptors
 
 
 @pytest.fixture
@@ -63,19 +56,24 @@ def test_waking_never_blocks_and_may_come_too_late(waker: Waker) -> None:
     waker.wake()
 
 
-@pytest.mark.parametrize(
-    ("call", "result"),
-    [(Poll(1), PollResult(0)), (WaitReady(-1), ReadySet(0, timer_fired=False))],
-)
-def test_a_wait_that_was_ended_had_nothing_ready(waker: Waker, call: Call, result: Result) -> None:
-    source = WakesEarly(Waits(), waker)
-    waker.wake()
-    assert source.answer(call) == result
-    with pytest.raises(WaitInterrupted):  # the operator wants the guest to stop
-        source.answer(call)
+def test_devices_are_kept_from_lanes() -> None:
+    class Devices:
+        """Offers what a lane would take."""
 
+        last_cycles = timer_ns = 0
 
-def test_what_does_not_wait_cannot_be_ended(waker: Waker) -> None:
-    waker.wake()
-    with pytest.raises(AssertionError):
-        WakesEarly(Waits(), waker).answer(WallClock())
+        def answer(self, _call: Call) -> Result:
+            return DONE
+
+        def lane_devices(self) -> LaneDevices:
+            return LaneDevices(1, 1)
+
+        def note_cycles(self, last: int) -> None: ...
+
+        def note_timer(self, at_ns: int) -> None: ...
+
+    devices = Devices()
+    assert isinstance(devices, OffersDescriptors)
+    kept = KeepsDevices(devices)
+    assert not isinstance(kept, OffersDescriptors)
+    assert kept.answer(WallClock()) is DONE

@@ -234,6 +234,44 @@ def test_an_interrupted_wait_leaves_its_call_unanswered() -> None:
     assert stage.kinds() == ["run", "decode", "answer"]
 
 
+def test_a_call_whose_wait_was_interrupted_is_asked_again() -> None:
+    stage = Stage(WALL_CLOCK, READ_TSC)
+    answer = stage.world.before
+    stage.world.before = raising(WaitInterrupted("now"))
+    for _ in range(2):
+        assert stage.door.run() == Stopped()
+        assert (stage.door.events, stage.door.pending) == (0, WALL_CLOCK)
+    stage.steps.clear()
+    stage.world.before = answer
+    assert stage.door.run(0) == Reached()
+    assert stage.kinds() == []
+    assert stage.door.run(2) == Reached()
+    assert stage.door.events == 2
+    assert stage.kinds().count("run") == 1
+
+
+def test_counting_goes_on_with_the_call_whose_wait_was_interrupted() -> None:
+    stage = Stage(WALL_CLOCK, TargetReached(), engine=CountingEngine)
+    answer = stage.world.before
+    stage.world.before = raising(WaitInterrupted("now"))
+    for _ in range(2):
+        assert stage.door.advance(10, 5) == Stopped()
+    assert (stage.door.events, stage.door.instructions) == (0, 9)
+    stage.world.before = answer
+    steps = stage.door.steps
+    assert stage.door.advance(1, 5) == Reached()
+    assert (stage.door.events, stage.door.instructions, stage.door.steps) == (1, 0, steps + 1)
+
+
+def test_a_door_that_was_put_elsewhere_asks_nothing_again() -> None:
+    stage = Stage(WALL_CLOCK, TargetReached(), engine=CountingEngine)
+    stage.world.before = raising(WaitInterrupted("now"))
+    stage.door.advance(10, 5)
+    stage.door.jump(Position(3))
+    assert stage.door.advance(2, 5) == Reached()
+    assert (stage.door.events, stage.door.pending) == (3, None)
+
+
 def test_the_call_is_pending_while_the_source_works() -> None:
     stage = Stage(WALL_CLOCK, READ_TSC)
     seen: list[tuple[Call, Call | None]] = []
