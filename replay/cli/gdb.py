@@ -40,13 +40,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Debugging:
     """What was asked for. ``where`` is a port or a path to serve at, or nothing to start gdb;
     debugging begins ``at`` a position, or ``at_end``, or at the start. States to go back to take
-    ``checkpoint_mib`` of memory, and stay beside the trace for the next time."""
+    ``checkpoint_mib`` of memory, and stay beside the trace for the next time. ``once``: one client
+    is served and no more."""
 
     where: str
     at: Position | None = None
     at_end: bool = False
     checkpoint_mib: int = 512
     keeps_checkpoints: bool = False
+    once: bool = False
 
 
 def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
@@ -65,7 +67,7 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
     )
     try:
         _go_to_start(timeline, wanted)
-        return _serve(_target(timeline), wanted)
+        return _serve(_target(timeline, wanted), wanted)
     except CannotServe as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.USAGE
@@ -109,11 +111,13 @@ def _go_to_start(timeline: Timeline, wanted: Debugging) -> None:
         timeline.seek(place)
 
 
-def _target(timeline: Timeline) -> TimelineTarget:
+def _target(timeline: Timeline, wanted: Debugging) -> TimelineTarget:
     from replay.cli.trace_events import EventLines
     from replay.gdbstub.adapter import TimelineTarget
 
-    return TimelineTarget(timeline, _say, EventLines(timeline.trace.header).line)
+    # A gdb that was started here shares this terminal; another one's user does not see it.
+    say = None if wanted.where else _say
+    return TimelineTarget(timeline, say, EventLines(timeline.trace.header).line)
 
 
 def _serve(target: TimelineTarget, wanted: Debugging) -> int:
@@ -121,7 +125,7 @@ def _serve(target: TimelineTarget, wanted: Debugging) -> int:
         if not wanted.where:
             return ReplayStatus.FAITHFUL if run_gdb(server) else ReplayStatus.CANNOT_REPLAY
         with on_signals(lambda _: server.stop()):
-            server.serve()
+            server.serve(once=wanted.once)
         return ReplayStatus.FAITHFUL
 
 

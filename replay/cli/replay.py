@@ -189,6 +189,7 @@ class _Replay:
             at_end=given.end,
             checkpoint_mib=given.checkpoint_memory,
             keeps_checkpoints=given.keep_checkpoints,
+            once=given.once,
         )
         return debug(self._trace, wanted, self._changes())
 
@@ -309,8 +310,8 @@ def _without_places(words: list[str]) -> list[str]:
 def _check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Options that cannot be meant together; exits as argparse does."""
     if arguments.gdb is None:
-        if arguments.end or arguments.goto is not None or arguments.keep_checkpoints:
-            parser.error("-e, -g and --keep-checkpoints are for debugging: give --gdb, too")
+        if arguments.end or arguments.goto or arguments.keep_checkpoints or arguments.once:
+            parser.error("-e, -g, --once and --keep-checkpoints want --gdb, too")
     elif arguments.check or arguments.until or arguments.core or arguments.timeout:
         parser.error("--gdb goes with none of --check, --until, --core and --timeout")
     if arguments.back_to is not None and (arguments.until or arguments.gdb or arguments.check):
@@ -391,6 +392,9 @@ def _parser() -> argparse.ArgumentParser:
         const="",
         metavar="PORT|PATH",
         help="debug with gdb, which is started, or served at a port of this host or a socket",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="with --gdb PORT: end when the first debugger leaves"
     )
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("-e", "--end", action="store_true", help="with --gdb: begin at the end")

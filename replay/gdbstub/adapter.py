@@ -13,14 +13,16 @@ from replay.player.timeline import Timeline
 
 
 class TimelineTarget:
-    """See ``replay.gdbstub.target``: ``Target``, ``Reverses`` and ``CallsFunctions``."""
+    """See ``replay.gdbstub.target``: ``Target``, ``Reverses``, ``CallsFunctions``, ``Notifies``."""
 
     def __init__(
-        self, timeline: Timeline, say: Callable[[str], None], describe: Describe = str
+        self, timeline: Timeline, say: Callable[[str], None] | None = None, describe: Describe = str
     ) -> None:
-        """``say`` takes what a person should know at once; ``describe`` makes lines of events."""
+        """``say`` takes what a person should know at once; without it the client is told, with
+        its next journey. ``describe`` makes lines of events."""
         self._timeline = timeline
-        self._journey = Journey(timeline, say)
+        self._notices: list[str] = []
+        self._journey = Journey(timeline, say or self._notices.append)
         self._commands = MonitorCommands(self._journey, describe)
         header = timeline.trace.header
         self.guest_name = header.guest.name
@@ -81,6 +83,12 @@ class TimelineTarget:
     def end_call(self) -> None:
         """That call is over."""
         self._journey.end_call()
+
+    def take_notices(self) -> list[str]:
+        """What nobody could be told at once."""
+        notices = list(self._notices)
+        self._notices.clear()
+        return notices
 
     def interrupt(self) -> None:
         """Make a journey end soon; from any thread."""

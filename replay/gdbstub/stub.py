@@ -66,7 +66,7 @@ from replay.gdbstub.registers import (
     register_text,
     split_registers,
 )
-from replay.gdbstub.target import Ends, Limited, Reverses, Target
+from replay.gdbstub.target import Ends, Limited, Notifies, Reverses, Target
 from replay.player.stops import Stop, Wanted, Why
 
 _PAGE_BYTES = 4096
@@ -185,8 +185,13 @@ class Stub:
         try:
             stop = self._journey(command, self._points.wanted())
         except StubError as refusal:  # an error would make gdb try the same again, for ever
-            return [*output(f"{refusal}\n"), self._standing()]
-        return [self._told(stop, before)]
+            return [*self._notices(), *output(f"{refusal}\n"), self._standing()]
+        return [*self._notices(), self._told(stop, before)]
+
+    def _notices(self) -> list[bytes]:
+        """Text may go to the client's console only as a part of the answer to a journey."""
+        lines = self._target.take_notices() if isinstance(self._target, Notifies) else []
+        return output("".join(f"{line}\n" for line in lines))
 
     def _journey(self, command: Go | GoStep | GoRange, wanted: Wanted) -> Stop:
         target = self._target

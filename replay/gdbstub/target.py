@@ -121,3 +121,12 @@ class Ends(Protocol):
     def kill(self) -> None:
         """It is not to go on when its debugger has left."""
         ...
+
+
+@runtime_checkable
+class Notifies(Protocol):
+    """Has something to tell that no answer has room for."""
+
+    def take_notices(self) -> list[str]:
+        """What a person should know and has not been told yet, a line each."""
+        ...

@@ -33,6 +33,29 @@ def test_one_command_opens_gdb_connected(recordings: Recordings) -> None:
     assert done.returncode == 0
 
 
+def test_one_client_is_served_and_told_of_diversions(
+    recordings: Recordings, tmp_path: Path
+) -> None:
+    trace = recordings.trace("hello")
+    words = [str(trace), "--gdb", str(tmp_path / "socket"), "--once"]
+    with subprocess.Popen(
+        [sys.executable, "-c", _MAIN, *words], stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stderr
+        command = program.stderr.readline().removeprefix("solo5-replay: connect with: ").strip()
+        client = subprocess.run(
+            ["sh", "-c", f"{command} -nx -batch -ex 'set var $rax = 1' -ex stepi -ex when"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert program.wait(PATIENCE_S) == 0
+        assert program.stderr.read() == ""
+    assert "a diversion begins at 0" in client.stdout + client.stderr
+    assert "on a diversion" in client.stdout
+
+
 def test_a_socket_is_served_until_ctrl_c(recordings: Recordings, tmp_path: Path) -> None:
     trace = recordings.trace("hello")
     with subprocess.Popen(

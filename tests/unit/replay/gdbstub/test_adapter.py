@@ -71,3 +71,14 @@ def test_through_the_stub(target: TimelineTarget) -> None:
     assert b"replaylog:end" in stop
     (stop,) = stub.answer(b"bc")
     assert b"replaylog:begin" in stop
+
+
+def test_without_anybody_to_tell_at_once_the_client_is_told(timeline: Timeline) -> None:
+    target = TimelineTarget(timeline)
+    stub = Stub(target)
+    assert stub.answer(b"X180000,1:a") == [b"OK"]
+    notice, stop = stub.answer(b"vCont;s")
+    assert b"a diversion begins at 0" in bytes.fromhex(notice[1:].decode())
+    assert stop.startswith(b"T05")
+    assert len(stub.answer(b"vCont;s")) == 1
+    target.detach()
