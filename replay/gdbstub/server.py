@@ -200,6 +200,8 @@ class Server:
         """The client is gone; what it had begun is of no use any more."""
         client.gone = True
         self._selector.unregister(client.socket)
+        with contextlib.suppress(OSError):  # an answer that it does not take is not waited for
+            client.socket.shutdown(socket.SHUT_RDWR)
         self._client = None
         self._requests.put((client, None))
         while client.busy:

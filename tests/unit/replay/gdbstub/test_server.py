@@ -207,6 +207,14 @@ def test_stopping_ends_a_run() -> None:
     assert guest.log[-1] == "detach"
 
 
+def test_a_client_that_takes_no_answers_does_not_keep_the_stub() -> None:
+    with serving(FakeRecording()) as (server, _), Client(server.address) as client:
+        assert client.ask(b"QStartNoAckMode") == b"OK"
+        for _ in range(200):
+            client.send(b"m0,4000")  # 200 answers of 32 KiB, more than any socket holds
+        server.stop()
+
+
 def test_damaged_packets_are_answered() -> None:
     with serving(FakeRecording()) as (server, _), Client(server.address) as client:
         assert client.ask(b"QStartNoAckMode") == b"OK"
