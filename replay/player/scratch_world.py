@@ -29,7 +29,7 @@ _TICK_NS = 1000
 _NS_PER_MS = 1_000_000
 _LOOK_BACK = (4096, 1 << 17)
 _U64_MAX = (1 << 64) - 1
-_CLOCKS = (WallClock, MonotonicClock, ReadTsc, ReadTscp)
+_CLOCKS = (WallClock, MonotonicClock)
 
 
 class ScratchWorld:
@@ -81,10 +81,10 @@ class ScratchWorld:
         return self._handlers[type(call)](call)
 
     def _now(self, clock: type[Call]) -> int:
-        return (self._readings.get(clock, 0) + self._ns) & _U64_MAX
+        return (self._readings.get(clock.__name__, 0) + self._ns) & _U64_MAX
 
     def _cycles(self) -> int:
-        last = max(self._readings.get(ReadTsc, 0), self._readings.get(ReadTscp, 0))
+        last = max(self._readings.get(clock.__name__, 0) for clock in (ReadTsc, ReadTscp))
         return (last + self._ns * self._plan.tsc_hz // 1_000_000_000) & _U64_MAX
 
     def _poll(self, call: Poll) -> PollResult:
@@ -126,9 +126,10 @@ class ScratchWorld:
         return offset < size and offset + length <= size
 
 
-def _last_readings(trace: Trace, event: int) -> dict[type[Call], int]:
-    """What the clocks said last before an event; those not read lately are left out."""
-    found: dict[type[Call], int] = {}
+def _last_readings(trace: Trace, event: int) -> dict[str, int]:
+    """What the clocks said last before an event, by the names of the calls; those not read lately
+    are left out."""
+    found: dict[str, int] = {}
     for span in _LOOK_BACK:
         for each in trace.events(max(0, event - span)):
             if each.index >= event:
@@ -136,7 +137,7 @@ def _last_readings(trace: Trace, event: int) -> dict[type[Call], int]:
             if isinstance(each.result, ClockReading | TscReading):
                 reading = each.result
                 value = reading.ns if isinstance(reading, ClockReading) else reading.cycles
-                found[type(each.call)] = value  # type: ignore[index]  # clocks are whole in traces
-        if all(clock in found for clock in _CLOCKS[:2]):
+                found[each.call.name] = value
+        if all(clock.__name__ in found for clock in _CLOCKS):
             break
     return found
