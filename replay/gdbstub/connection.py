@@ -64,9 +64,11 @@ class Connection:
                     if body == _NO_ACKNOWLEDGEMENTS:
                         self._acknowledges = False
                     yield Request(body)
-                case Malformed(why):
-                    # A client that waits for no acknowledgement waits for an answer.
-                    yield Send(NACK if self._acknowledges else frame(error(why)))
+                case Malformed(why, garbled):
+                    if garbled and self._acknowledges:
+                        yield Send(NACK)
+                    else:  # it would not become better
+                        yield Send((ACK if self._acknowledges else b"") + frame(error(why)))
                 case InterruptAsked():
                     yield Interrupt()
                 case ResendAsked() if self._acknowledges and self._last:

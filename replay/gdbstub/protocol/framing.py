@@ -32,9 +32,11 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A packet that cannot be used, and why."""
+    """A packet that cannot be used, and why; ``garbled`` on its way it may come through the next
+    time."""
 
     why: str
+    garbled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Unframer:
         body = body[body.rfind(_DOLLAR) + 1 :]  # one that was cut off and sent again
         if checksum.lower() != (own := _checksum(body)):
             said = checksum.decode(errors="backslashreplace")
-            return Malformed(f"a packet with the checksum {own.decode()} said to be {said}")
+            why = f"a packet with the checksum {own.decode()} said to be {said}"
+            return Malformed(why, garbled=True)
         data = _decode(body, self._limit)
         return Malformed("a packet with a broken escape or run") if data is None else Packet(data)
 

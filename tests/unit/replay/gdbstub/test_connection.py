@@ -26,6 +26,15 @@ def test_what_is_damaged_is_asked_for_again() -> None:
     assert answer == Send(frame(b"E.a packet with the checksum 3f said to be 00"))
 
 
+def test_what_would_not_become_better_is_answered() -> None:
+    connection = Connection()
+    (answer,) = events(connection, b"$}#7d")
+    assert answer == Send(b"+" + frame(b"E.a packet with a broken escape or run"))
+    events(connection, frame(b"QStartNoAckMode"))
+    (answer,) = events(connection, b"$}#7d")
+    assert answer == Send(frame(b"E.a packet with a broken escape or run"))
+
+
 def test_the_last_answer_is_sent_again() -> None:
     connection = Connection()
     assert events(connection, b"-") == []

@@ -59,7 +59,7 @@ def test_an_interrupt_byte_inside_a_packet_is_data() -> None:
 
 def test_a_wrong_checksum_is_told() -> None:
     (item,) = items(b"$g#00")
-    assert item == Malformed("a packet with the checksum 67 said to be 00")
+    assert item == Malformed("a packet with the checksum 67 said to be 00", garbled=True)
 
 
 def test_a_checksum_may_have_capital_letters() -> None:
