@@ -37,6 +37,8 @@ class Queries:
     def __init__(self, target: Target, file: GuestFile) -> None:
         self._target = target
         self._file = file
+        # A trace may come from a stranger, and gdb shows the name as it is.
+        name = "".join(each if each.isprintable() else "?" for each in target.guest_name)
         self.lists_threads = False
         self.is_over = False
         self._answers: Mapping[str, Callable[[str], bytes]] = {
@@ -51,7 +53,7 @@ class Queries:
             "qC": lambda _: b"QC%x" % THE_THREAD,
             "qfThreadInfo": lambda _: b"l" if self.is_over else b"m%x" % THE_THREAD,
             "qsThreadInfo": lambda _: b"l",
-            "qThreadExtraInfo": lambda _: target.guest_name.encode().hex().encode(),
+            "qThreadExtraInfo": lambda _: name.encode().hex().encode(),
             "qAttached": lambda _: b"1",
             "qSymbol": lambda _: OK,
         }

@@ -42,6 +42,13 @@ def test_one_thread() -> None:
     assert asked("qAttached") == "1"
 
 
+def test_names_from_strangers_are_harmless() -> None:
+    guest = FakeRecording()
+    guest.guest_name = "a\x1b[31m\nb"
+    assert bytes.fromhex(asked("qThreadExtraInfo", "1", guest)) == b"a?[31m?b"
+    assert b'name="a?[31m?b"' in read("threads", "", guest)
+
+
 def test_what_lldb_asks() -> None:
     triple = b"x86_64-unknown-unknown-elf".hex()
     assert asked("qHostInfo") == f"triple:{triple};endian:little;ptrsize:8;"
