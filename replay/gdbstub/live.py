@@ -22,7 +22,7 @@ from replay.machine.handover import end_detour
 from replay.machine.interpose import Interposer
 from replay.machine.position import Position
 from replay.player.lookout import aligned_pieces
-from replay.player.rewind import MachineView
+from replay.player.machine_view import MachineView
 from replay.player.stops import Break, Direction, Stop, View, Wanted, Watch, Why
 
 _UNCHANGED = (

@@ -30,8 +30,9 @@ _MAGIC = b"solo5-replay checkpoints 1\n"
 _LENGTH = struct.Struct("<Q")
 _HEAD_BYTES_MAX = 64 << 20
 _TEXT_BYTES_MAX = 1 << 28
+_EVENT_MAX = (1 << 63) - 1
 _DAMAGED = (
-    *(ValueError, KeyError, TypeError, IndexError, AttributeError),
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError),
     *(struct.error, zstandard.ZstdError, DamagedCheckpoint),
 )
 _IDENTITY_HEAD, _IDENTITY_TAIL = 1 << 20, 64 << 10
@@ -164,8 +165,8 @@ class _Frames:
 
     def take(self, size: int, checksum: int) -> Callable[[], bytes]:
         """A function that reads the next one and proves it by its checksum."""
-        at, self._at = self._at, self._at + size
-        return partial(_read_frame, self._file, at, size, checksum)
+        at, self._at = self._at, self._at + int(size)
+        return partial(_read_frame, self._file, at, int(size), checksum)
 
     def inflate(self, size: int, checksum: int, length: int) -> bytes:
         """The next one, inflated to ``length`` bytes; raises ValueError or DamagedCheckpoint."""
@@ -197,7 +198,9 @@ def _checkpoint(about: Mapping[str, Any], frames: _Frames) -> KeptCheckpoint:
 
 def _console(head: Mapping[str, Any], frames: _Frames) -> Iterator[tuple[int, bytes]]:
     text = frames.inflate(*head["console_text"])
-    at = 0
+    at, last = 0, -1
     for event, length in head["console"]:
+        if not last < event <= _EVENT_MAX or length < 0:
+            raise ValueError("not in order")
         yield int(event), text[at : at + length]
-        at += length
+        at, last = at + length, event

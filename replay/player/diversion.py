@@ -10,10 +10,12 @@ from replay.machine.interpose import Interposer
 from replay.machine.machine import Machine, boot_machine
 from replay.machine.position import Position
 from replay.player.lookout import aligned_pieces
-from replay.player.rewind import MachineView, RewindableReplay, TravellingEngine, travelling_engine
+from replay.player.machine_view import MachineView
+from replay.player.rewind import RewindableReplay
 from replay.player.scratch_world import ScratchWorld
 from replay.player.source import ConsoleSink
 from replay.player.stops import Break, Stop, Wanted, Watch, Why
+from replay.player.travelling_engine import TravellingEngine, travelling_engine
 
 _CHUNK = 10_000_000
 _FOREVER = 1 << 62

@@ -17,7 +17,8 @@ from monitors.ports import Watched
 from replay.engines.ports import Access, Hit, Watchpoint
 from replay.machine.ending import Ending, Paused
 from replay.machine.position import Position
-from replay.player.rewind import MachineView, RewindableReplay
+from replay.player.machine_view import MachineView
+from replay.player.rewind import RewindableReplay
 from replay.player.stops import Break, Wanted, Watch, Why
 
 _WORD = 8

@@ -7,47 +7,31 @@ the timeline's.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from monitors.calls import Call, Result
 from monitors.errors import BadAnswer
-from monitors.manifest import AttachedBlock
-from monitors.ports import Registers
-from replay.engines.errors import EngineUnavailable
-from replay.engines.paging import PageFault, translate
-from replay.engines.ports import (
-    Breaks,
-    CountsInstructions,
-    Engine,
-    KeepsProcessor,
-    NotesHits,
-    TracksCode,
-    TracksDirtyPages,
-    Watches,
-)
+from replay.engines.ports import Engine
 from replay.engines.ram import PAGE_BYTES
-from replay.engines.registry import COUNTING_ENGINE, engine_factory
 from replay.machine.ending import Ending, Reached, Stopped
 from replay.machine.interpose import Interposer
-from replay.machine.machine import Machine, boot_machine
+from replay.machine.machine import boot_machine
 from replay.machine.position import Position
 from replay.player.block_journal import BlockJournal
 from replay.player.checkpoint import (
     CADENCE,
-    FAR_CADENCE,
     Checkpoint,
     CheckpointStore,
     PageSet,
 )
-from replay.player.checkpoint_file import Kept, KeptCheckpoint
 from replay.player.console_log import ConsoleLog
-from replay.player.errors import BadPosition
+from replay.player.errors import BadPosition, StateDivergence
+from replay.player.machine_view import MachineView
 from replay.player.session import Changes, recorded_plan
 from replay.player.source import ConsoleSink, Replaying
+from replay.player.travelling_engine import TravellingEngine, travelling_engine
 from replay.player.verifier import StateVerifier
 from traces.errors import BadEvent
 from traces.reader import Trace
@@ -55,86 +39,19 @@ from traces.reader import Trace
 CROSSING_COST = 500
 """A crossing takes about as long as so many instructions."""
 
-_LENGTHS_MAX = 1 << 16
 _ZERO_PAGE = bytes(PAGE_BYTES)
-_U64_MAX = (1 << 64) - 1
 _ADDED_BETWEEN_THINNINGS = 16
 _INTERVAL_S = 0.016
 _MEASURABLE = 100_000
-_PREFIXES = rb"[\x26\x2e\x36\x3e\x64-\x67\xf2\xf3]*"
-_REPEATED = re.compile(
-    _PREFIXES + rb"[\xf2\xf3]" + _PREFIXES + rb"[\x40-\x4f]?[\xa4-\xa7\xaa-\xaf]"
-)
-_LONGEST_REPEATED = 15
 _TRIES = 8
-_KEPT_MAX = 32
-_KEPT_BYTES_MAX = 256 << 20
 
 Progress = Callable[[Position], object]
 """Told now and then how far a long journey has come."""
 
 
-class TravellingEngine(
-    Engine,
-    CountsInstructions,
-    Breaks,
-    Watches,
-    NotesHits,
-    TracksDirtyPages,
-    TracksCode,
-    KeepsProcessor,
-    Protocol,
-):
-    """What an engine must be able to do for time travel."""
-
-
-class MachineView:
-    """A machine that stands still; see ``replay.player.stops.View``."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def registers(self) -> Registers:
-        """Every architectural register by name."""
-        return self._machine.engine.registers()
-
-    def read(self, address: int, size: int) -> bytes | None:
-        """Memory at a virtual address, or ``None`` where the guest has none."""
-        registers = self.registers()
-        found = []
-        for gpa, length in self.places(registers, address, size):
-            if gpa is None:
-                return None
-            found.append(self._machine.engine.read(gpa, length))
-        return b"".join(found)
-
-    def places(
-        self, registers: Registers, address: int, size: int
-    ) -> Iterator[tuple[int | None, int]]:
-        """The physical pieces of ``size`` bytes at a virtual address."""
-        while size > 0:
-            length = min(size, PAGE_BYTES - address % PAGE_BYTES)
-            yield self._physical(registers, address & _U64_MAX, length), length
-            address, size = address + length, size - length
-
-    def stands_at_repeated(self) -> bool:
-        """Whether the next instruction is a repeated string instruction, perhaps in its midst."""
-        rip = self.registers()["rip"]
-        size = min(_LONGEST_REPEATED, PAGE_BYTES - rip % PAGE_BYTES)
-        code = self.read(rip, size)
-        return code is not None and _REPEATED.match(code) is not None
-
-    def _physical(self, registers: Registers, address: int, length: int) -> int | None:
-        if registers["cs"] & 3 == 0:
-            found = translate(self._peek, registers["cr3"], address)
-            if isinstance(found, PageFault):
-                return None
-            address = found
-        return address if address + length <= self._machine.ram.size else None
-
-    def _peek(self, gpa: int, size: int) -> bytes | None:
-        inside = gpa + size <= self._machine.ram.size
-        return self._machine.engine.read(gpa, size) if inside else None
+def cost_of(steps: int, events: int) -> int:
+    """What as many steps take, of which so many are crossings."""
+    return steps + events * (CROSSING_COST - 1)
 
 
 class _Pace:
@@ -202,7 +119,8 @@ class RewindableReplay:
         self._source = Replaying(trace, self._print, self._blocks)
         self._verifier = StateVerifier(self.machine, trace)
         self._door = Interposer(self.machine, self._source, (self._verifier, self))
-        self._lengths: dict[int, int] = {}
+        self._told = 0
+        self._last_stretch = 0
         self._lost = False
         self._pace = _Pace()
         self._dirty: set[int] = set()
@@ -233,7 +151,7 @@ class RewindableReplay:
     @property
     def cost(self) -> int:
         """What it takes to replay from the start to here, about in instructions."""
-        return self.steps + self._door.events * (CROSSING_COST - 1)
+        return cost_of(self.steps, self._door.events)
 
     @property
     def blocks(self) -> BlockJournal:
@@ -260,9 +178,7 @@ class RewindableReplay:
 
     def crossed(self, index: int, call: Call, result: Result) -> None:
         """See ``replay.machine.ports.Observer``."""
-        if len(self._lengths) >= _LENGTHS_MAX:
-            self._lengths.clear()
-        self._lengths[index] = self._door.instructions
+        self._last_stretch = self._door.instructions
         if self.on_event is not None:
             self.on_event(index, call, result)
 
@@ -320,8 +236,9 @@ class RewindableReplay:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back, or ahead, to a checkpoint of the store."""
         pages = self._dirty_now() | self._store.changed_between(self._base, checkpoint)
+        self._lost = True  # unless it returns
         self._put(self._store.contents(checkpoint, pages))
-        self._load_processor(checkpoint)
+        self.load_processor(checkpoint)
         self._engine.dirty_pages()
         self._engine.code_reached()
         self._dirty.clear()
@@ -336,8 +253,11 @@ class RewindableReplay:
         return self._base, frozenset(self._dirty_now())
 
     def begin(self) -> None:
-        """A new journey begins, which no interrupt was meant for yet."""
+        """A new journey begins, which no interrupt was meant for yet. Where the last one failed,
+        the guest is put where it stood before that."""
         self._interrupted = False
+        if self._lost:
+            self.seek(self.position)
 
     def was_interrupted(self) -> bool:
         """Whether somebody wants the journey to end."""
@@ -361,72 +281,33 @@ class RewindableReplay:
             )
         except BadAnswer as error:
             raise BadEvent(str(error), index=self._door.events) from error
+        except StateDivergence:  # behind a crossing that is not counted to its end
+            before = Position(self._door.events - 1, self._door.instructions)
+            self._door.jump(before, self._door.steps)
+            raise
         self._lost = False
         if isinstance(ending, Stopped) and not self._interrupted:
             return None  # an interrupt that was meant for an earlier journey
         return None if isinstance(ending, Reached) else ending
 
     def _no_such_position(self, limit: Position) -> BadPosition:
-        last = Position(limit.event, self._lengths.get(limit.event, 0))
+        last = Position(limit.event, self._last_stretch)
         return BadPosition(limit, f"does not exist: the next event comes at {last}", last)
 
     def _print(self, data: bytes) -> None:
-        if self.console.note(self._door.events, data):
+        event = self._door.events
+        self.console.note(event, data)
+        if event >= self._told:  # what an earlier session has seen is new to this one
+            self._told = event + 1
             self._print_new(data)
 
     def _report(self) -> None:
         if self.progress is not None:
             self.progress(self.position)
 
-    # ---- checkpoints from one session to the next
-
-    def adopt(self, kept: Kept) -> bool:
-        """Add the checkpoints of an earlier session, all or none: a file may say anything."""
-        names = self._engine.registers().keys()
-        pages = self.machine.ram.size // PAGE_BYTES
-        for each in kept.checkpoints:
-            fits = all(0 <= number < pages for number in each.pages.numbers)
-            if each.registers.keys() != names or not fits or each.position > self.end:
-                return False
-        for each in kept.checkpoints:
-            if self._store.at(each.position) is None:
-                cost = each.steps + each.position.event * (CROSSING_COST - 1)
-                self._store.add(
-                    Checkpoint(each.position, each.steps, cost, each.registers, 0, each.pages)
-                )
-        for event, data in kept.console:
-            self.console.note(event, data)
-        return True
-
-    def keep(self) -> Kept:
-        """A selection of all checkpoints for the next session; nothing runs after that.
-
-        Of a guest with block devices nothing is kept: what they held would belong to it.
-        """
-        if any(isinstance(each, AttachedBlock) for each in self.machine.plan.attachments):
-            return Kept((), ())
-        chosen = list(self._chosen())
-        last = chosen[-1].position.event if chosen else 0
-        return Kept(chosen, list(self.console.entries(last)))
-
-    def _chosen(self) -> Iterator[KeptCheckpoint]:
-        everything = list(self._store)
-        spacing = max(FAR_CADENCE, everything[-1].cost // _KEPT_MAX)
-        room, last_cost, changed = _KEPT_BYTES_MAX, 0, dict[int, bytes]()
-        for each in everything[1:]:
-            changed.update(each.pages.contents())
-            if each.cost - last_cost < spacing and each is not everything[-1]:
-                continue
-            room -= len(changed) * PAGE_BYTES
-            if room < 0:
-                return
-            self._load_processor(each)
-            registers = self._engine.registers()
-            pages = PageSet({number: page or _ZERO_PAGE for number, page in changed.items()})
-            yield KeptCheckpoint(each.position, each.steps, registers, pages)
-            last_cost, changed = each.cost, {}
-
-    def _load_processor(self, checkpoint: Checkpoint) -> None:
+    def load_processor(self, checkpoint: Checkpoint) -> None:
+        """Take over the processor of a checkpoint alone, whose memory may be another."""
+        self._lost = True
         if isinstance(checkpoint.processor, Mapping):
             self._engine.set_registers(checkpoint.processor)
             checkpoint.processor = self._engine.save_processor()
@@ -492,17 +373,3 @@ def _runs(numbers: Iterable[int]) -> Sequence[tuple[int, int]]:
         else:
             runs.append((number, 1))
     return runs
-
-
-def travelling_engine() -> TravellingEngine:
-    """A new engine for time travel; raises ``EngineUnavailable``."""
-    engine = engine_factory(COUNTING_ENGINE)()
-    needed = (
-        *(CountsInstructions, Breaks, Watches, NotesHits),
-        *(TracksDirtyPages, TracksCode, KeepsProcessor),
-    )
-    missing = [each.__name__ for each in needed if not isinstance(engine, each)]
-    if missing:
-        engine.close()
-        raise EngineUnavailable(COUNTING_ENGINE, f"it has not the ability {', '.join(missing)}")
-    return engine  # type: ignore[return-value]  # it has all of them

@@ -11,7 +11,8 @@ from replay.machine.ending import Ending
 from replay.machine.position import Position
 from replay.player.checkpoint import Checkpoint
 from replay.player.lookout import Found, Lookout, Vague
-from replay.player.rewind import MachineView, RewindableReplay
+from replay.player.machine_view import MachineView
+from replay.player.rewind import RewindableReplay
 from replay.player.stops import Condition, Wanted
 
 EndingSink = Callable[[Ending | None], object]
@@ -140,10 +141,12 @@ def _pages_written(replay: RewindableReplay, wanted: Wanted) -> frozenset[int] |
     registers = view.registers()
     pages = set()
     for watch in wanted.watches:
-        for gpa, _ in view.places(registers, watch.point.address, watch.point.size):
-            if gpa is None:
+        at = watch.point.address
+        for gpa, length in view.places(registers, at, watch.point.size):
+            if gpa is None or gpa != at:  # it may have been elsewhere before
                 return None
             pages.add(gpa // PAGE_BYTES)
+            at += length
     return frozenset(pages)
 
 

@@ -8,7 +8,6 @@ Going backward, the pieces are replayed from the last one to the first, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from monitors.ports import Registers
@@ -16,12 +15,13 @@ from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
 from replay.machine.machine import Machine
 from replay.machine.position import Position
-from replay.player.checkpoint import CADENCE, FAR_CADENCE
-from replay.player.checkpoint_file import Kept, identity_of, read_kept, write_kept
+from replay.player.checkpoint import CADENCE
 from replay.player.diversion import Diversion
-from replay.player.errors import DamagedCheckpoint
+from replay.player.errors import BadPosition
+from replay.player.kept import KeptFile
 from replay.player.lookout import Found
-from replay.player.rewind import MachineView, Progress, RewindableReplay
+from replay.player.machine_view import MachineView
+from replay.player.rewind import Progress, RewindableReplay
 from replay.player.search import search_backward, search_first_time, search_forward
 from replay.player.session import Changes
 from replay.player.source import ConsoleSink
@@ -62,7 +62,7 @@ class Timeline:
         self._replay.progress = progress
         self._view = MachineView(self._replay.machine)
         self._ending: Halted | Misused | None = None
-        self._kept = None if kept is None else _KeptFile(kept, trace)
+        self._kept = None if kept is None else KeptFile(kept)
         if self._kept is not None:
             self._kept.read_into(self._replay)
 
@@ -133,9 +133,15 @@ class Timeline:
         return self._replay.checkpoints.size
 
     def seek(self, position: Position) -> Stop:
-        """Go to a position; raises ``BadPosition`` for one that the recording does not have."""
+        """Go to a position; raises ``BadPosition``, and stays, for one that the recording does not
+        have."""
         self._begin()
-        self._replay.seek(position)
+        here = self.position
+        try:
+            self._replay.seek(position)
+        except BadPosition:
+            self._replay.seek(here)
+            raise
         return self._arrived(Why.REACHED)
 
     def step(self, count: int) -> Stop:
@@ -180,10 +186,12 @@ class Timeline:
 
     def close(self) -> None:
         """Give the machine and all checkpoints back."""
-        if self._kept is not None:
-            self._kept.write_from(self._replay)
-            self._kept.close()
-        self._replay.close()
+        try:
+            if self._kept is not None:
+                self._kept.write_from(self._replay)
+                self._kept.close()
+        finally:
+            self._replay.close()
 
     # ---- journeys
 
@@ -196,10 +204,13 @@ class Timeline:
         return Stop(self.position, why, found.hit if found else None)
 
     def _at_end(self) -> Stop:
-        if self._ending is None and self.end.event:
-            self._replay.seek(Position(self.end.event - 1))  # it came here from a checkpoint
-            while self.position < self.end and not self._replay.was_interrupted():
-                self._note_ending(self._replay.forward(self.end))
+        replay = self._replay
+        if self._ending is None and self.end.event:  # perhaps it came here from a checkpoint
+            replay.seek_steps(replay.steps - 1)
+            while self.position < self.end and not replay.was_interrupted():
+                self._note_ending(replay.forward(self.end))
+        if self.position < self.end:
+            return Stop(self.position, Why.INTERRUPTED)
         return Stop(self.position, Why.END, ending=self._ending)
 
     def _note_ending(self, ending: Ending | None) -> None:
@@ -237,31 +248,3 @@ class Timeline:
         if found is not None:
             return self._arrived(found.why, found)
         return self._arrived(Why.START if floor == self.start else Why.REACHED)
-
-
-class _KeptFile:
-    """The checkpoints of all sessions with one trace; a file that cannot be had is done without."""
-
-    def __init__(self, path: Path, trace: Trace) -> None:
-        self._path = path
-        self._identity = identity_of(Path(trace.path))
-        self._had_cost = 0
-        self._read: Kept | None = None
-
-    def read_into(self, replay: RewindableReplay) -> None:
-        self._read = read_kept(self._path, self._identity)
-        if self._read is not None and replay.adopt(self._read):
-            self._had_cost = replay.checkpoints.last.cost
-
-    def close(self) -> None:
-        if self._read is not None:
-            self._read.close()
-
-    def write_from(self, replay: RewindableReplay) -> None:
-        """Worth it only where this session has come a good deal further."""
-        if replay.checkpoints.last.cost < self._had_cost + FAR_CADENCE:
-            return
-        kept = replay.keep()
-        if kept.checkpoints:
-            with suppress(OSError, DamagedCheckpoint):
-                write_kept(self._path, self._identity, kept)

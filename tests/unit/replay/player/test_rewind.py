@@ -6,14 +6,14 @@ import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.block import BlockRead
-from replay.engines.errors import EngineUnavailable
 from replay.machine.ending import Halted
 from replay.machine.position import Position
-from replay.player import rewind
 from replay.player.checkpoint import PageSet
 from replay.player.checkpoint_file import Kept, KeptCheckpoint
 from replay.player.errors import BadPosition
-from replay.player.rewind import MachineView, RewindableReplay, travelling_engine
+from replay.player.kept import adopt, selection
+from replay.player.machine_view import MachineView
+from replay.player.rewind import RewindableReplay
 from tests.unit.replay.player.travelled import (
     BOX_BYTES,
     SECTOR,
@@ -152,24 +152,11 @@ def test_checkpoints_of_another_machine_are_refused(journey: Journey) -> None:
             replace(good, position=Position(replay.end.event + 1)),
         ):
             before = len(replay.checkpoints)
-            assert not replay.adopt(Kept((good, bad), ()))
+            assert not adopt(replay, Kept((good, bad), ()))
             assert len(replay.checkpoints) == before
 
 
 def test_of_a_guest_with_block_devices_nothing_is_kept(journey: Journey) -> None:
     with replaying(journey.path) as replay:
         replay.seek(replay.end)
-        assert not replay.keep().checkpoints
-
-
-def test_an_engine_without_the_abilities_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Poor:
-        closed = False
-
-        def close(self) -> None:
-            Poor.closed = True
-
-    monkeypatch.setattr(rewind, "engine_factory", lambda _name: Poor)
-    with pytest.raises(EngineUnavailable, match="CountsInstructions, Breaks"):
-        travelling_engine()
-    assert Poor.closed
+        assert not selection(replay).checkpoints

@@ -18,7 +18,7 @@ from replay.engines.registry import COUNTING_ENGINE
 from replay.machine.machine import boot_machine
 from replay.machine.plan import header_of
 from replay.machine.position import Position
-from replay.player import checkpoint, rewind, timeline
+from replay.player import checkpoint, kept, rewind, timeline
 from replay.player.rewind import RewindableReplay
 from replay.player.session import Changes
 from replay.player.source import ConsoleSink
@@ -218,6 +218,7 @@ def cadence_of(cadence: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (checkpoint, rewind, timeline):
             patch.setattr(module, "CADENCE", cadence)
+        for module in (checkpoint, kept):
             patch.setattr(module, "FAR_CADENCE", 4 * cadence)
         patch.setattr(checkpoint, "_NEAR", 10 * cadence)
         yield
