@@ -60,7 +60,7 @@ class Queries:
         self._objects: Mapping[str, Callable[[str], bytes | None]] = {
             "features": lambda annex: target_description() if annex == "target.xml" else None,
             "memory-map": lambda _: memory_map(target.memory_bytes),
-            "threads": lambda _: threads(None if self.is_over else target.guest_name),
+            "threads": lambda _: threads(None if self.is_over else name),
             "exec-file": lambda _: None if file.data is None else file.path.encode(),
             "siginfo": lambda _: _SIGINFO,
         }
