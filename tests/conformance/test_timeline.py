@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from replay.engines.ports import Access, KeepsProcessor, NotesHits, Watchpoint
+from replay.engines.ports import Access, Watchpoint
+from replay.engines.registry import COUNTING_ENGINE
 from replay.machine.digest import memory_digest, register_digest
 from replay.machine.position import Position
 from replay.player import checkpoint, rewind
+from replay.player import kept as kept_checkpoints
+from replay.player import timeline as timelines
 from replay.player.stops import Break, Direction, Stop, Wanted, Watch, Why
 from replay.player.timeline import Timeline
 from tests.conformance.platforms import Platform, Trial, reference_of, require, trials_of
@@ -24,14 +27,16 @@ RUNS = (
     "hello-hello",
     "flaky-corrupt",
     "exception-default",
-    "blk-large-blocks",
+    "blkcalls-read",
     "fpu-default",
     "net-pings",
     "rdtscp-offered",
     "zeropage-default",
     "xnow-default",
 )
-SAMPLES, JOURNEYS, LONGEST = 60, 150, 1_000_000
+SAMPLES, JOURNEYS, JOURNEYS_OF_VARIANTS = 30, 90, 25
+WINDOW = 2500
+"""The last steps of a run, so many, are looked at one by one."""
 CADENCE = 3000
 NEVER = 1 << 60
 
@@ -48,6 +53,25 @@ class Moment:
     memory: bytes
 
 
+@dataclass(slots=True)
+class Model:
+    """What replays that never go back have seen: moments of the whole run, both ends among them,
+    and position and RIP of each of its last steps."""
+
+    moments: list[Moment]
+    steps: list[tuple[Position, int]]
+
+
+def travellers(*runs: str) -> list[Trial]:
+    """The trials whose engine can travel; the others replay on it."""
+    return [each for each in trials_of(*runs) if each.platform.engine == COUNTING_ENGINE]
+
+
+def journeys_of(platform: Platform) -> int:
+    """A variant of an engine is slower, and like it but for its callbacks."""
+    return JOURNEYS_OF_VARIANTS if platform.environment else JOURNEYS
+
+
 def moment(timeline: Timeline) -> Moment:
     """Where a timeline stands."""
     ram = timeline._replay.machine.ram
@@ -56,13 +80,16 @@ def moment(timeline: Timeline) -> Moment:
 
 
 @contextmanager
-def travelling(platform: Platform, trace: Path, cadence: int) -> Iterator[Timeline]:
+def travelling(
+    platform: Platform, trace: Path, cadence: int, kept: Path | None = None
+) -> Iterator[Timeline]:
     with pytest.MonkeyPatch.context() as patch, platform.selected(), open_trace(trace) as opened:
-        for module in (checkpoint, rewind):
+        for module in (checkpoint, rewind, timelines):
             patch.setattr(module, "CADENCE", cadence)
-            patch.setattr(module, "FAR_CADENCE", 4 * cadence)
+        for module in (checkpoint, kept_checkpoints):
+            patch.setattr(module, "FAR_CADENCE", 2 * cadence)
         patch.setattr(checkpoint, "_NEAR", 10 * cadence)
-        timeline = Timeline(opened)
+        timeline = Timeline(opened, kept=kept)
         try:
             yield timeline
         finally:
@@ -71,10 +98,40 @@ def travelling(platform: Platform, trace: Path, cadence: int) -> Iterator[Timeli
 
 @pytest.fixture
 def trace(studio: Studio, trial: Trial) -> Path:
-    require(trial.platform, trial.program.name, NotesHits)
-    require(trial.platform, trial.program.name, KeepsProcessor)
-    reference = reference_of(trial.platform)
-    return studio.recording(Trial(reference, trial.program, trial.case)).trace
+    require(trial.platform, trial.program.name)
+    return studio.recording(_by_reference(trial)).trace
+
+
+def _by_reference(trial: Trial) -> Trial:
+    return Trial(reference_of(trial.platform), trial.program, trial.case)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Model]:
+    """Those made so far; variants of an engine are compared with that of the reference."""
+    return {}
+
+
+def _model_of(trial: Trial, models: dict[str, Model]) -> Model:
+    return models.setdefault(str(_by_reference(trial)), Model([], []))
+
+
+@pytest.fixture
+def moments(trial: Trial, trace: Path, models: dict[str, Model]) -> list[Moment]:
+    """Some places of the run."""
+    model = _model_of(trial, models)
+    if not model.moments:
+        model.moments = straight(reference_of(trial.platform), trace)
+    return model.moments
+
+
+@pytest.fixture
+def steps(trial: Trial, trace: Path, models: dict[str, Model]) -> list[tuple[Position, int]]:
+    """Position and RIP of each of the last steps of the run."""
+    model = _model_of(trial, models)
+    if not model.steps:
+        model.steps = last_steps(reference_of(trial.platform), trace)
+    return model.steps
 
 
 def straight(platform: Platform, trace: Path) -> list[Moment]:
@@ -84,24 +141,36 @@ def straight(platform: Platform, trace: Path) -> list[Moment]:
         timeline.seek(timeline.end)
         last = timeline.steps
     places = sorted({0, 1, 2, last - 1, last, *(chance.randrange(last) for _ in range(SAMPLES))})
-    moments = []
+    found = []
     with travelling(platform, trace, NEVER) as timeline:
-        for steps in places:
-            timeline.step(steps - timeline.steps)
-            moments.append(moment(timeline))
+        for place in places:
+            timeline.step(place - timeline.steps)
+            found.append(moment(timeline))
         assert len(timeline.checkpoints()) == 1
-    return moments
+    return found
+
+
+def last_steps(platform: Platform, trace: Path) -> list[tuple[Position, int]]:
+    """What a replay sees that goes on step by step."""
+    found = []
+    with travelling(platform, trace, NEVER) as timeline:
+        timeline.seek(timeline.end)
+        timeline.step(-WINDOW)
+        while timeline.position < timeline.end:
+            found.append((timeline.position, timeline.registers()["rip"]))
+            timeline.step(1)
+    assert len(found) == WINDOW
+    return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", trials_of(*RUNS), ids=str)
-def test_all_ways_to_a_position_lead_to_the_same_guest(trial: Trial, trace: Path) -> None:
-    moments = straight(trial.platform, trace)
-    if moments[-1].steps > LONGEST:
-        pytest.skip(f"{moments[-1].steps} steps are too many for so many journeys")
+@pytest.mark.parametrize("trial", travellers(*RUNS), ids=str)
+def test_all_ways_to_a_position_lead_to_the_same_guest(
+    trial: Trial, trace: Path, moments: list[Moment]
+) -> None:
     chance = random.Random(3)
     with travelling(trial.platform, trace, CADENCE) as timeline:
-        for number in range(JOURNEYS):
+        for number in range(journeys_of(trial.platform)):
             goal = chance.choice(moments)
             travel(timeline, goal, chance.randrange(4))
             assert moment(timeline) == goal, (number, goal.position)
@@ -122,62 +191,55 @@ def travel(timeline: Timeline, goal: Moment, way: int) -> None:
         timeline.run(BACK if goal.steps % 2 else ON, Wanted(until=goal.position))
 
 
-@pytest.fixture
-def every_instruction(trial: Trial, trace: Path) -> list[tuple[Position, int]]:
-    """Position and RIP of every step of the run."""
-    found = []
-    with travelling(trial.platform, trace, NEVER) as timeline:
-        why = Why.REACHED
-        while why is not Why.END:
-            found.append((timeline.position, timeline.registers()["rip"]))
-            why = timeline.step(1).why
-    return found
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", trials_of("hello-hello", "exception-default"), ids=str)
+@pytest.mark.parametrize("trial", travellers("hello-hello", "exception-default"), ids=str)
 def test_breakpoints_in_both_directions(
-    trial: Trial, trace: Path, every_instruction: list[tuple[Position, int]]
+    trial: Trial, trace: Path, steps: list[tuple[Position, int]]
 ) -> None:
     chance = random.Random(4)
-    codes = sorted({rip for _, rip in every_instruction})
+    codes = sorted({rip for _, rip in steps})
     with travelling(trial.platform, trace, CADENCE) as timeline:
         here = 0
-        for number in range(JOURNEYS):
+        timeline.seek(steps[here][0])
+        for number in range(2 * journeys_of(trial.platform)):
             chosen = set(chance.sample(codes, chance.choice((1, 1, 3))))
             condition = (lambda _: True) if number % 5 == 0 else None
-            wanted = Wanted(breaks=[Break(address, condition) for address in chosen])
+            breaks = [Break(address, condition) for address in chosen]
             direction = chance.choice((ON, BACK))
-            stop = timeline.run(direction, wanted)
-            here = expected(every_instruction, here, direction, chosen)
-            assert stop.position == every_instruction[here][0], (number, stop)
-            is_end = here in (0, len(every_instruction) - 1)
-            assert (stop.why is Why.BREAK) or is_end
+            here = expected(steps, here, direction, chosen)
+            edge = steps[-1 if direction is ON else 0][0]
+            stop = timeline.run(direction, Wanted(breaks=breaks, until=edge))
+            assert stop.position == steps[here][0], (number, stop)
+            assert stop.why is Why.BREAK or here in (0, len(steps) - 1)
             if number % 7 == 0:
-                here = chance.randrange(len(every_instruction))
-                timeline.seek(every_instruction[here][0])
+                here = chance.randrange(len(steps))
+                timeline.seek(steps[here][0])
 
 
 def expected(
-    instructions: list[tuple[Position, int]], here: int, direction: Direction, chosen: set[int]
+    steps: list[tuple[Position, int]], here: int, direction: Direction, chosen: set[int]
 ) -> int:
-    """The index of the instruction at which a run stops."""
+    """The index of the step at which a run stops."""
     if direction is ON:
-        ahead = range(here + 1, len(instructions) - 1)
-        return next((at for at in ahead if instructions[at][1] in chosen), len(instructions) - 1)
-    return next((at for at in range(here - 1, -1, -1) if instructions[at][1] in chosen), 0)
+        ahead = range(here + 1, len(steps))
+        return next((at for at in ahead if steps[at][1] in chosen), len(steps) - 1)
+    return next((at for at in range(here - 1, -1, -1) if steps[at][1] in chosen), 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", trials_of("hello-hello", "flaky-corrupt"), ids=str)
-def test_watched_memory_in_both_directions(trial: Trial, trace: Path) -> None:
+@pytest.mark.parametrize("trial", travellers("hello-hello", "flaky-corrupt"), ids=str)
+def test_watched_memory_in_both_directions(
+    trial: Trial, trace: Path, steps: list[tuple[Position, int]]
+) -> None:
     """Every change that looking at each step shows is a stop, and the way back has the same."""
+    first, last = steps[0][0], steps[-1][0]
     with travelling(trial.platform, trace, CADENCE) as timeline:
-        rsp = _stack_in_the_middle(timeline)
-        watch = Watch(Watchpoint(rsp - 24, 16, Access.WRITE))
-        changes = _changes(timeline, watch.point)
-        onwards = _all_stops(timeline, ON, watch)
-        backwards = _all_stops(timeline, BACK, watch)
+        timeline.seek(steps[len(steps) // 2][0])
+        rsp = timeline.registers()["rsp"] & ~7
+        watch = Watch(Watchpoint(rsp - 96, 128, Access.WRITE))
+        changes = _changes(timeline, watch.point, first, last)
+        onwards = _all_stops(timeline, ON, watch, first, last)
+        backwards = _all_stops(timeline, BACK, watch, last, first)
     assert len(changes) >= 3
     assert changes <= {stop.position for stop in onwards}
     assert len(onwards) == len(backwards)
@@ -185,16 +247,13 @@ def test_watched_memory_in_both_directions(trial: Trial, trace: Path) -> None:
         assert _is_just_before(back.position, on.position), (back, on)
 
 
-def _stack_in_the_middle(timeline: Timeline) -> int:
-    timeline.seek(timeline.end)
-    timeline.step(-timeline.steps // 2)
-    return timeline.registers()["rsp"] & ~7
-
-
-def _changes(timeline: Timeline, point: Watchpoint) -> set[Position]:
-    timeline.seek(timeline.start)
+def _changes(
+    timeline: Timeline, point: Watchpoint, first: Position, last: Position
+) -> set[Position]:
+    timeline.seek(first)
     before, found = timeline.read(point.address, point.size), set()
-    while timeline.step(1).why is not Why.END:
+    while timeline.position < last:
+        timeline.step(1)
         now = timeline.read(point.address, point.size)
         if now != before:
             found.add(timeline.position)
@@ -202,10 +261,12 @@ def _changes(timeline: Timeline, point: Watchpoint) -> set[Position]:
     return found
 
 
-def _all_stops(timeline: Timeline, direction: Direction, watch: Watch) -> list[Stop]:
-    timeline.seek(timeline.start if direction is ON else timeline.end)
-    stops = []
-    while (stop := timeline.run(direction, Wanted(watches=(watch,)))).why is Why.WATCH:
+def _all_stops(
+    timeline: Timeline, direction: Direction, watch: Watch, begin: Position, until: Position
+) -> list[Stop]:
+    timeline.seek(begin)
+    wanted, stops = Wanted(watches=(watch,), until=until), []
+    while (stop := timeline.run(direction, wanted)).why is Why.WATCH:
         stops.append(stop)
     return stops
 
@@ -217,7 +278,7 @@ def _is_just_before(one: Position, other: Position) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", trials_of("flaky-corrupt"), ids=str)
+@pytest.mark.parametrize("trial", travellers("flaky-corrupt"), ids=str)
 def test_events_conditions_and_the_console(trial: Trial, trace: Path) -> None:
     with travelling(trial.platform, trace, CADENCE) as timeline:
         every_tenth = Wanted(event=lambda index, _call, _result: index % 10 == 0)
@@ -237,7 +298,7 @@ def test_events_conditions_and_the_console(trial: Trial, trace: Path) -> None:
         assert len(timeline.console()) < half
 
 
-@pytest.mark.parametrize("trial", trials_of("hello-hello"), ids=str)
+@pytest.mark.parametrize("trial", travellers("hello-hello"), ids=str)
 def test_a_diversion_changes_nothing(trial: Trial, trace: Path) -> None:
     with travelling(trial.platform, trace, CADENCE) as timeline:
         timeline.seek(Position(3, 5))
@@ -260,24 +321,16 @@ def test_a_diversion_changes_nothing(trial: Trial, trace: Path) -> None:
         assert timeline.run(ON, Wanted()).why is Why.END
 
 
-@pytest.mark.parametrize("trial", trials_of("hello-hello"), ids=str)
+@pytest.mark.parametrize("trial", travellers("hello-hello"), ids=str)
 def test_the_next_session_begins_where_this_one_was(
     trial: Trial, trace: Path, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "kept"
-    with pytest.MonkeyPatch.context() as patch, trial.platform.selected():
-        for module in (checkpoint, rewind):
-            patch.setattr(module, "CADENCE", CADENCE)
-        patch.setattr(rewind, "FAR_CADENCE", 2 * CADENCE)
-        patch.setattr("replay.player.timeline.FAR_CADENCE", CADENCE)
-        ends = []
-        for session in range(2):
-            with open_trace(trace) as opened:
-                timeline = Timeline(opened, kept=kept)
-                assert len(timeline.checkpoints()) > 1 if session else not kept.exists()
-                timeline.seek(timeline.end)
-                ends.append((moment(timeline), timeline.console()))
-                timeline.step(-500)
-                ends.append((moment(timeline), timeline.console()))
-                timeline.close()
+    kept, ends = tmp_path / "kept", []
+    for session in range(2):
+        with travelling(trial.platform, trace, CADENCE, kept) as timeline:
+            assert len(timeline.checkpoints()) > 1 if session else not kept.exists()
+            timeline.seek(timeline.end)
+            ends.append((moment(timeline), timeline.console()))
+            timeline.step(-500)
+            ends.append((moment(timeline), timeline.console()))
     assert ends[:2] == ends[2:]
