@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.block import BlockRead
 from replay.machine.ending import Halted
 from replay.machine.position import Position
-from replay.player.checkpoint import PageSet
-from replay.player.checkpoint_file import Kept, KeptCheckpoint
 from replay.player.errors import BadPosition
-from replay.player.kept import adopt, selection
 from replay.player.machine_view import MachineView
 from replay.player.rewind import RewindableReplay
 from tests.unit.replay.player.travelled import (
     BOX_BYTES,
     SECTOR,
-    TARGET,
     Journey,
     Moment,
     replaying,
@@ -124,39 +118,3 @@ def test_an_interrupt_ends_the_journey_under_way_and_no_other(journey: Journey) 
         replay.begin()
         replay.seek(goal.position)
         assert moment(replay, journey) == goal
-
-
-def test_a_view_reads_what_the_guest_could_read(journey: Journey) -> None:
-    with replaying(journey.path) as replay:
-        replay.seek(journey.moments[-1].position)
-        view = MachineView(replay.machine)
-        assert view.read(journey.box + TARGET, 4) == b"\1\2\3\4"
-        joined = view.read(journey.box - 8, 4096 + 16)
-        assert joined is not None
-        assert joined[8 : 8 + BOX_BYTES] == journey.moments[-1].box
-        assert view.read(1 << 46, 1) is None
-        assert view.read(replay.machine.ram.size - 4, 8) is None
-        assert view.read((1 << 64) - 4, 8) is None
-
-
-def test_checkpoints_of_another_machine_are_refused(journey: Journey) -> None:
-    with replaying(journey.path) as replay:
-        replay.seek(journey.moments[100].position)
-        pages = PageSet({0: bytes(4096)})
-        registers = replay.engine.registers()
-        good = KeptCheckpoint(Position(2), 600, registers, pages)
-        far = PageSet({1 << 40: bytes(4096)})
-        for bad in (
-            replace(good, registers={"rip": 1}),
-            replace(good, pages=far),
-            replace(good, position=Position(replay.end.event + 1)),
-        ):
-            before = len(replay.checkpoints)
-            assert not adopt(replay, Kept((good, bad), ()))
-            assert len(replay.checkpoints) == before
-
-
-def test_of_a_guest_with_block_devices_nothing_is_kept(journey: Journey) -> None:
-    with replaying(journey.path) as replay:
-        replay.seek(replay.end)
-        assert not selection(replay).checkpoints
