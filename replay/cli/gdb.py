@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import shutil
 import signal
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _PROGRAM = "solo5-replay"
 _GDB = "gdb"
 _KEPT_SUFFIX = ".checkpoints"
+_PORT = re.compile(r"(?:(?:localhost|127\.0\.0\.1)?:)?(-?[0-9]{1,9})")
 _PORT_MAX = 65535
 _TIMEOUT_S = 10_000
 """How long gdb waits for an answer; its own 2 s are too short for a long journey."""
@@ -149,14 +151,16 @@ def listening(target: Target, where: str, program: str) -> Iterator[Server]:
 
 
 def _address(where: str) -> Address:
-    """A port's number, or a path. Raises CannotServe."""
+    """A port's number, also as gdb writes it (``:1234``, ``localhost:1234``), or a path. Raises
+    CannotServe."""
     from replay.gdbstub.errors import CannotServe
     from replay.gdbstub.server import Address
 
-    if not where.isdecimal():
+    match = _PORT.fullmatch(where)
+    if match is None:
         return Address(path=where)
-    port = int(where)
-    if port > _PORT_MAX:
+    port = int(match[1])
+    if not 0 <= port <= _PORT_MAX:
         raise CannotServe(f"there is no port {port}")
     return Address(port)
 

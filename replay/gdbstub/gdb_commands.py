@@ -115,7 +115,10 @@ class Command(gdb.Command):  # type: ignore[misc,unused-ignore]  # unknown outsi
 
     def invoke(self, argument: str, _from_tty: bool) -> None:
         """Called by gdb; what fails is an error of gdb's own."""
-        self._action(argument.strip())
+        try:
+            self._action(argument.strip())
+        except gdb.error as error:
+            raise gdb.GdbError(str(error)) from None
 
 
 def _stopped(_event: object) -> None:

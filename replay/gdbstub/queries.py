@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from replay.gdbstub.documents import memory_map, target_description, threads
 from replay.gdbstub.guest_file import GuestFile
+from replay.gdbstub.memory_search import search
 from replay.gdbstub.protocol.commands import Query, ReadObject, WriteObject
 from replay.gdbstub.protocol.framing import PACKET_BYTES_MAX
 from replay.gdbstub.protocol.parsing import THE_THREAD
@@ -56,6 +57,7 @@ class Queries:
             "qThreadExtraInfo": lambda _: name.encode().hex().encode(),
             "qAttached": lambda _: b"1",
             "qSymbol": lambda _: OK,
+            "qSearch": lambda what: search(target.read, what),
         }
         self._objects: Mapping[str, Callable[[str], bytes | None]] = {
             "features": lambda annex: target_description() if annex == "target.xml" else None,

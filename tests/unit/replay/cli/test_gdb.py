@@ -14,6 +14,7 @@ from replay.cli.gdb import gdb_command
 from replay.cli.replay import main
 from replay.gdbstub.server import Address
 from replay.player import timeline
+from tests.unit.replay.gdbstub.fakes import FakeRecording
 
 ROOT = Path(__file__).parents[4]
 HELLO = str(ROOT / "traces" / "corpus" / "hello-1.0.mp")
@@ -118,3 +119,10 @@ def test_gdb_can_be_interrupted_and_this_program_not(
     out = started(monkeypatch, tmp_path, "kill -INT $PPID; echo still here; kill -INT $$")
     assert main([HELLO, "--gdb", "-e"]) == 125
     assert out.read_text() == "still here\n"
+
+
+@pytest.mark.parametrize("where", [":0", "localhost:0", "127.0.0.1:0"])
+def test_a_port_may_be_written_as_gdb_writes_it(where: str) -> None:
+    with cli_gdb.listening(FakeRecording(), where, "test") as server:
+        assert server.address.port
+        assert not server.address.path

@@ -156,3 +156,9 @@ def test_the_last_write(gdb: FakeGdb) -> None:
     for line in ("last y", "last"):
         with pytest.raises(gdb.GdbError):
             type_(gdb, line)
+
+
+def test_a_failure_is_an_error_of_gdbs_and_no_traceback(gdb: FakeGdb) -> None:
+    gdb.connected = False
+    with pytest.raises(gdb.GdbError, match="not connected"):
+        type_(gdb, "when")
