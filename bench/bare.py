@@ -1,7 +1,8 @@
 """Unicorn alone, the baseline for the engine's own share: `bench.run_phase bare` and `blocks`.
 
 The guest starts with the same memory, protections and registers; no block is vetted, no call is
-answered, only the halt is looked at. That is enough for guests that compute and ask for nothing.
+answered, only the halt is looked at; `rdtsc` is the emulator's own. That is enough for guests that
+compute and ask for nothing else.
 """
 
 from __future__ import annotations
@@ -28,9 +29,17 @@ _HALT_PORT = HVT_HYPERCALL_PIO_BASE + Hypercall.HALT
 class BareRun:
     """A booted guest; ``blocks`` counts translated blocks when asked to, which takes time."""
 
-    def __init__(self, guest: Path, mem_bytes: int, *, count_blocks: bool = False) -> None:
+    def __init__(
+        self,
+        guest: Path,
+        mem_bytes: int,
+        *,
+        command_line: bytes = b"",
+        count_blocks: bool = False,
+    ) -> None:
         image = read_image(guest.read_bytes(), name=guest.name)
-        boot = monitor_for(image, ()).boot(BootRequest(image, mem_bytes, NOMINAL_TSC_HZ))
+        request = BootRequest(image, mem_bytes, NOMINAL_TSC_HZ, command_line)
+        boot = monitor_for(image, ()).boot(request)
         self.blocks = 0
         self._entry = boot.registers["rip"]
         self._uc = unicorn.Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)

@@ -93,9 +93,10 @@ def _statement(draw: random.Random) -> str:
 
 
 def build_roaming(directory: Path) -> Path:
-    """A guest that computes all over 4 MiB of memory for as many rounds of 19 instructions as its
-    command line says. ``rare`` is called, and ``lonely.marker`` written, once: 5.3 million rounds
-    before the end, or half way where there are fewer."""
+    """A guest that computes all over 4 MiB of memory for as many rounds of 22 instructions as its
+    command line says. ``rare0`` to ``rare2`` are called once each, and the ``marker`` of ``lonely0``
+    to ``lonely2`` written: some 4.7 million rounds before the end, or half way where there are
+    fewer."""
     source = directory / "roaming.c"
     source.write_text(_ROAMING)
     manifest = directory / "roaming.json"
@@ -103,31 +104,44 @@ def build_roaming(directory: Path) -> Path:
     return build_guest(BuildRequest("hvt", manifest, directory / "roaming.hvt", (source,)))
 
 
+RARE = 3
+"""How many rare places the roaming guest has."""
+
 _ROAMING = """\
 #include "solo5.h"
 #include <stdint.h>
 static uint64_t hot[512 * 1024];
-static struct {
-    uint8_t before[4096];
-    volatile uint64_t marker;
-    uint8_t behind[4096];
-} lonely;
-__attribute__((noinline)) void rare(uint64_t round)
-{
-    lonely.marker = round;
-}
+#define RARE(number) \\
+    static struct { \\
+        uint8_t before[4096]; \\
+        volatile uint64_t marker; \\
+        uint8_t behind[4096]; \\
+    } lonely##number; \\
+    __attribute__((noinline)) void rare##number(uint64_t round) \\
+    { \\
+        lonely##number.marker = round; \\
+    }
+RARE(0)
+RARE(1)
+RARE(2)
 int solo5_app_main(const struct solo5_start_info *info)
 {
     uint64_t rounds = 0, state = 1, sum = 0;
     for (const char *at = info->cmdline; *at >= '0' && *at <= '9'; at++)
         rounds = rounds * 10 + (uint64_t)(*at - '0');
-    const uint64_t special = rounds > 10600000 ? rounds - 5300000 : rounds / 2;
+    const uint64_t special = rounds > 9400000 ? rounds - 4700000 : rounds / 2;
     for (uint64_t round = 0; round < rounds; round++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         hot[state >> 45] += state ^ round;
         sum += state >> (round & 31);
-        if (round == special)
-            rare(round);
+        if (round - special < 3 * 100000) {
+            if (round == special)
+                rare0(round);
+            if (round == special + 100000)
+                rare1(round);
+            if (round == special + 200000)
+                rare2(round);
+        }
         if ((round & 0xfffff) == 0)
             sum += solo5_clock_monotonic();
     }
