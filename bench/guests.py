@@ -94,9 +94,9 @@ def _statement(draw: random.Random) -> str:
 
 def build_roaming(directory: Path) -> Path:
     """A guest that computes all over 4 MiB of memory for as many rounds of 22 instructions as its
-    command line says. ``rare0`` to ``rare2`` are called once each, and the ``marker`` of ``lonely0``
-    to ``lonely2`` written: some 4.7 million rounds before the end, or half way where there are
-    fewer."""
+    command line says. ``rare0`` to ``rare2`` are called once each, and the ``marker`` of
+    ``lonely0`` to ``lonely2`` written: some 4.7 million rounds before the end, or half way where
+    there are fewer."""
     source = directory / "roaming.c"
     source.write_text(_ROAMING)
     manifest = directory / "roaming.json"
