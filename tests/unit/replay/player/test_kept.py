@@ -7,8 +7,9 @@ import pytest
 
 from replay.machine.position import Position
 from replay.player import kept as kept_module
-from replay.player.checkpoint import PageSet
+from replay.player.checkpoint import Checkpoint, PageSet
 from replay.player.checkpoint_file import Kept, KeptCheckpoint
+from replay.player.errors import DamagedCheckpoint
 from replay.player.kept import KeptFile, adopt, selection
 from replay.player.rewind import RewindableReplay
 from tests.unit.replay.player.travelled import CADENCE, Journey, replaying
@@ -106,3 +107,32 @@ def test_the_file_is_written_once_and_only_where_it_is_worth_it(
         file.write_from(replay)
         file.close()
     assert path.stat().st_mtime_ns == before
+
+
+def test_what_is_too_much_to_keep_is_kept_farther_apart(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is kept in any case: the next session shall be there soon."""
+    with replaying(trace) as replay:
+        replay.seek(replay.end)
+        ample = selection(replay).checkpoints
+        monkeypatch.setattr(kept_module, "_KEPT_BYTES_MAX", 4 * 4096)
+        few = selection(replay).checkpoints
+    assert 0 < len(few) < len(ample)
+    assert few[-1].position == ample[-1].position
+
+
+def test_a_state_that_cannot_be_read_hinders_nobody_from_ending(
+    trace: Path, tmp_path: Path
+) -> None:
+    def damaged() -> bytes:
+        raise DamagedCheckpoint("the checksum differs")
+
+    path = tmp_path / "kept"
+    with replaying(trace) as replay:
+        replay.seek(replay.end)
+        pages = PageSet.loaded_later([5], damaged)
+        processor = replay.engine.save_processor()
+        replay.checkpoints.add(Checkpoint(Position(2, 1), 601, 1600, processor, 0, pages))
+        KeptFile(path).write_from(replay)
+    assert not path.exists()
