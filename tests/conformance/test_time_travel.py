@@ -16,6 +16,7 @@ from replay.machine.position import Position
 from replay.player import checkpoint, kept, rewind, timeline, verifier
 from replay.player.errors import BadPosition, Divergence, StateDivergence
 from replay.player.session import Changes
+from replay.player.source import ConsoleSink
 from replay.player.stops import Break, Direction, Wanted, Why
 from replay.player.timeline import CHECKPOINT_MEMORY, Timeline
 from replay.toolchain.programs import Program
@@ -82,6 +83,7 @@ def travelling(
     memory: int = CHECKPOINT_MEMORY,
     changes: Changes | None = None,
     kept_in: Path | None = None,
+    console: ConsoleSink = len,
 ) -> Iterator[Timeline]:
     with pytest.MonkeyPatch.context() as patch, open_trace(trace) as opened:
         for module in (checkpoint, rewind, timeline):
@@ -89,7 +91,9 @@ def travelling(
         for module in (checkpoint, kept):
             patch.setattr(module, "FAR_CADENCE", 3 * cadence)
         patch.setattr(checkpoint, "_NEAR", 8 * cadence)
-        line = Timeline(opened, checkpoint_memory=memory, changes=changes, kept=kept_in)
+        line = Timeline(
+            opened, checkpoint_memory=memory, changes=changes, kept=kept_in, console=console
+        )
         try:
             yield line
         finally:
@@ -221,6 +225,18 @@ def test_journeys_of_a_second_session(models: dict[str, Model], left_behind: Pat
             assert moment(line) == goal
         line.seek(line.end)
         assert line.console() == model.console
+
+
+@pytest.mark.slow
+def test_a_second_session_prints_what_it_replays(
+    models: dict[str, Model], left_behind: Path
+) -> None:
+    printed = bytearray()
+    with travelling(models["hvt"].trace, kept_in=left_behind, console=printed.extend) as line:
+        assert line.run(ON, Wanted()).ending is not None
+        line.seek(line.start)
+        assert line.run(ON, Wanted()).why is Why.END
+    assert printed == models["hvt"].console
 
 
 @pytest.mark.slow
