@@ -61,6 +61,11 @@ class _Client:
         """Whether a packet is being answered."""
         return self.asked > self.answered
 
+    def take_interrupt(self) -> bool:
+        """Whether an interrupt was asked for, which is thereby done."""
+        asked, self.interrupted = self.interrupted, False
+        return asked
+
     def send(self, data: bytes) -> None:
         """Raises OSError for a client that is gone."""
         with self.sending:
@@ -93,7 +98,7 @@ class Server:
         while (request := self._requests.get()) is not None:
             client, data = request
             if data is not None:
-                stub = stub or Stub(self._target)
+                stub = stub or Stub(self._target, client.take_interrupt)
                 self._answer(client, stub, data)
                 continue
             if stub is not None:
@@ -189,7 +194,7 @@ class Server:
     def _take(self, client: _Client, event: Request | Interrupt | Send) -> None:
         match event:
             case Request(body):
-                client.asked, client.interrupted = client.asked + 1, False
+                client.asked += 1
                 self._requests.put((client, body))
             case Interrupt():
                 client.interrupted = True

@@ -5,7 +5,8 @@ Whatever a client sends is answered; nothing is raised but what a broken target 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from replay.gdbstub.endings import ending_signal
 from replay.gdbstub.errors import Refused, StubError
@@ -80,8 +81,11 @@ _LOG_ENDS = {Why.START: "begin", Why.END: "end"}
 class Stub:
     """Serves one client; ``leaving`` is set when the client has said that it goes."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, take_interrupt: Callable[[], bool] = bool) -> None:
+        """``take_interrupt`` tells whether the client has asked for an interrupt that nobody has
+        been given yet: one that comes between two of many steps is for all of them."""
         self._target = target
+        self._take_interrupt = take_interrupt
         self._points = Points()
         self._file = GuestFile(target.guest_name, target.guest_file)
         self._queries = Queries(target, self._file)
@@ -186,6 +190,8 @@ class Stub:
             stop = self._journey(command, self._points.wanted())
         except StubError as refusal:  # an error would make gdb try the same again, for ever
             return [*self._notices(), *output(f"{refusal}\n"), self._standing()]
+        if self._take_interrupt() and stop.why is Why.REACHED:
+            stop = replace(stop, why=Why.INTERRUPTED)
         return [*self._notices(), self._told(stop, before)]
 
     def _notices(self) -> list[bytes]:

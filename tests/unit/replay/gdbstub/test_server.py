@@ -146,10 +146,11 @@ def test_ctrl_c_stops_what_runs() -> None:
             assert (client.receive() or b"").startswith(b"T02")
 
 
-def test_ctrl_c_while_nothing_runs_is_without_effect() -> None:
+def test_ctrl_c_between_two_of_many_steps_is_for_the_next() -> None:
     with serving(FakeRecording()) as (server, _), Client(server.address) as client:
         assert client.ask(b"qC") == b"QC1"
         client.socket.sendall(b"\x03")
+        assert (client.ask(b"vCont;s") or b"").startswith(b"T02")
         assert (client.ask(b"vCont;s") or b"").startswith(b"T05")
 
 

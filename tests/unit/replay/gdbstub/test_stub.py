@@ -153,6 +153,14 @@ def test_an_interrupt_is_a_signal(client: Client) -> None:
     assert client.stop("vCont;c") == "T02 "
 
 
+def test_an_interrupt_counts_where_no_other_stop_is_met() -> None:
+    guest = FakeRecording()
+    stub = Stub(guest, lambda: True)
+    stub.answer(f"Z0,{CODE + 2:x},1".encode())
+    assert stub.answer(b"vCont;s")[0].startswith(b"T02")
+    assert b"swbreak" in stub.answer(b"vCont;c")[0]
+
+
 @pytest.mark.parametrize(
     ("ending", "signal"),
     [
