@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import signal
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +16,7 @@ from replay.machine.ports import Source
 
 if TYPE_CHECKING:
     from replay.gdbstub.live import LiveTarget
+    from replay.gdbstub.server import Server
     from replay.gdbstub.waker import Waker
 
 _PROGRAM = "solo5-record"
@@ -87,15 +90,20 @@ class LiveDebugging:
         from replay.cli.gdb import listening, on_signals, run_gdb
 
         asked: list[signal.Signals] = []
-        with listening(target, where, _PROGRAM) as server:
+        servers: list[Server] = []
 
-            def stop(number: int) -> None:
-                asked.append(signal.Signals(number))
+        def stop(number: int) -> None:
+            asked.append(signal.Signals(number))
+            for server in servers:
                 server.stop()
 
+        with contextlib.ExitStack() as stack:
+            if where:  # from before the server is announced: nobody else would stop it
+                stack.enter_context(on_signals(stop))
+            server = stack.enter_context(listening(target, where, _PROGRAM))
+            servers.append(server)
             if not where:
                 run_gdb(server)
-                return None
-            with on_signals(stop):
+            elif not asked and not select.select((self._stop_fd,), (), (), 0)[0]:
                 server.serve(once=True)
         return asked[0] if asked else None

@@ -26,6 +26,8 @@ from traces.reader import Trace
 GUEST = Path(__file__).parents[2] / "guest"
 PATIENCE_S = 100
 """How long one session may take on a busy host."""
+_DEAF_S = 1
+_PRESSES_MAX = 5
 
 _PRELUDE = (
     *("set pagination off", "set confirm off", "set style enabled off", "set width 0"),
@@ -105,9 +107,10 @@ def gdb(server: Server, commands: Sequence[str]) -> list[str]:
 class Typing:
     """A gdb at which somebody types, and presses Ctrl-C."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | Address) -> None:
+        address = server if isinstance(server, Address) else server.address
         self._process = subprocess.Popen(
-            [*gdb_command(server.address), "-nx"],
+            [*gdb_command(address), "-nx"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -147,6 +150,24 @@ class Typing:
             self._shown += data
         before, _, self._shown = self._shown.partition(wanted)
         return before.decode() + text
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C until the guest has stopped: a gdb that is about to wait is deaf."""
+        assert self._process.stdout
+        for _ in range(_PRESSES_MAX):
+            self.press_ctrl_c()
+            while select.select([self._process.stdout], [], [], _DEAF_S)[0]:
+                data = os.read(self._process.stdout.fileno(), 1 << 16)
+                self._shown += data
+                if b"SIGINT" in self._shown or not data:
+                    break
+            if b"SIGINT" in self._shown:
+                break
+        self.wait_for("SIGINT")
+
+    def die(self) -> None:
+        """Be gone without a word."""
+        self._process.kill()
 
     def press_ctrl_c(self) -> None:
         """As a terminal does it."""
