@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from replay.player.goals import Goal
     from replay.player.session import Changes
     from replay.player.source import ConsoleSink
-    from replay.player.stops import Stop
+    from replay.player.stops import Stop, Wanted
     from replay.player.symbols import Symbols
     from replay.player.timeline import Timeline
     from traces.reader import Trace
@@ -67,7 +67,7 @@ def _journey(timeline: Timeline, goal: Goal, *, backward: bool) -> Stop:
     wanted = goal.wanted
     assert wanted is not None
     if not backward:
-        return timeline.run(Direction.FORWARD, wanted)
+        return _met_here(timeline, wanted) or timeline.run(Direction.FORWARD, wanted)
     if wanted.event is not None and timeline.end.event:
         # The way back does not look at where it begins, which is behind the last event.
         timeline.seek(Position(timeline.end.event - 1))
@@ -75,7 +75,20 @@ def _journey(timeline: Timeline, goal: Goal, *, backward: bool) -> Stop:
         if stop.why is Why.EVENT:
             return stop
     stop = timeline.seek(timeline.end)
-    return stop if stop.why is Why.INTERRUPTED else timeline.run(Direction.BACKWARD, wanted)
+    if stop.why is Why.INTERRUPTED:
+        return stop
+    return _met_here(timeline, wanted) or timeline.run(Direction.BACKWARD, wanted)
+
+
+def _met_here(timeline: Timeline, wanted: Wanted) -> Stop | None:
+    """A run does not stop where it begins, but the first or last time may be there."""
+    from replay.player.stops import Stop, Why
+
+    rip = timeline.registers()["rip"]
+    for point in wanted.breaks:
+        if point.address == rip and (point.condition is None or point.condition(timeline)):
+            return Stop(timeline.position, Why.BREAK, point)
+    return None
 
 
 def _tell(timeline: Timeline, stop: Stop, stopper: Stopper, trip: Trip, symbols: Symbols) -> int:

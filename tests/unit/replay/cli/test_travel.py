@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_place_in_the_code_and_a_core_there(
     assert "(break)" in text
     assert "main.c:204" in text
     assert core.read_bytes()[:4] == b"\x7fELF"
+
+
+@pytest.mark.parametrize("way", ["--until", "--back-to"])
+def test_where_a_journey_begins_counts(failure: Path, capfd: Capture, way: str) -> None:
+    where = "start" if way == "--until" else "end"
+    _, text = told([str(failure), "--until", where], capfd)
+    match = re.search(r"(at position \S+) .*\n.*  at (0x[0-9a-f]+) ", text)
+    assert match
+    status, text = told([str(failure), way, f"*{match[2]}"], capfd)
+    assert status == ReplayStatus.FAITHFUL
+    assert f"{match[1]} (break)" in text
+    status, text = told([str(failure), way, f"*{match[2]} if $rsp == 0"], capfd)
+    assert "does not occur" in text
 
 
 def test_what_never_happens(failure: Path, capfd: Capture) -> None:
