@@ -32,13 +32,15 @@ check: lint test  ## what CI runs
 bench: setup  ## measure, as ratios in one run; rewrites bench/results.md
 	$(BIN)/python -m bench
 
-stress: setup  ## long runs that are no tests: kill -9, five million events, 1 GiB, floods of pings
+stress: setup  ## long runs that are no tests: kill -9, five million events, 1 GiB, floods, journeys
 	$(BIN)/python tests/stress/kill9.py
 	$(BIN)/python tests/stress/soak.py
 	$(BIN)/python tests/stress/block_1g.py
 	$(BIN)/python tests/stress/upstream_pings.py
 	$(BIN)/python tests/stress/flood.py
 	$(BIN)/python tests/stress/traffic.py
+	$(BIN)/python tests/stress/journeys.py --seconds 600
+	$(BIN)/python tests/stress/gdb_sessions.py
 
 docs: setup  ## what is generated in docs/: the support matrix, the screenshot
 	$(BIN)/python docs/make_support_matrix.py

@@ -27,7 +27,7 @@ need() {
 
 # want: as need, but without it only some tests are skipped.
 want() {
-    (need "$@") || say "going on without: tests on real networks will be skipped"
+    (need "$@") || say "going on without: the tests that want it will be skipped"
 }
 
 find_python() {
@@ -54,6 +54,7 @@ need 'command -v ld && command -v objcopy' binutils "the linker, for guests"
 want 'command -v ip' iproute2 "namespaces and TAP interfaces, for tests on real networks"
 want 'command -v ping' iputils-ping "ping, for tests on real networks"
 want 'command -v curl' curl "curl, for tests on real networks"
+want 'command -v gdb' gdb "gdb, to debug recordings and for tests of that"
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 say "installing Python packages into .venv"

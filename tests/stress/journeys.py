@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.digest import memory_digest, register_digest
 from replay.machine.position import Position
