@@ -229,9 +229,15 @@ class Timeline:
         return self._arrived(Why.REACHED)
 
     def _step_back(self, count: int) -> Stop:
-        wanted = self._replay.steps - count
-        self._replay.seek_steps(max(0, wanted))
-        return self._arrived(Why.START if wanted < 0 else Why.REACHED)
+        replay = self._replay
+        wanted = replay.steps - count
+        replay.seek_steps(max(0, wanted))
+        if not replay.was_interrupted():
+            return self._arrived(Why.START if wanted < 0 else Why.REACHED)
+        while replay.steps < wanted:  # or it would end far away, at a state that was kept
+            replay.begin()
+            replay.seek_steps(wanted)
+        return Stop(self.position, Why.INTERRUPTED)
 
     def _run_on(self, wanted: Wanted) -> Stop:
         limit = self.end if wanted.until is None else min(wanted.until, self.end)

@@ -11,8 +11,9 @@ import pytest
 from monitors.calls.console import ConsoleWrite
 from replay.machine.ending import Halted
 from replay.machine.position import Position
-from replay.player.checkpoint import CheckpointStore
+from replay.player.checkpoint import Checkpoint, CheckpointStore
 from replay.player.errors import BadPosition, Divergence
+from replay.player.rewind import RewindableReplay
 from replay.player.session import Changes
 from replay.player.stops import Break, Wanted, Why
 from replay.player.timeline import Timeline
@@ -187,6 +188,24 @@ def test_the_way_back_from_a_divergence_is_open(journey: Journey, way: str) -> N
             assert stop.position == journey.at("copying")[0]
             timeline.seek(goal.position)
             assert moment(timeline, journey) == goal
+
+
+def test_a_step_back_is_made_although_it_is_interrupted(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way back leads through a kept state far before, where nobody wants to end."""
+    restore = RewindableReplay.restore
+    with travelling(journey.path) as timeline:
+        timeline.seek(timeline.end)
+        steps = timeline.steps
+
+        def interrupted(replay: RewindableReplay, checkpoint: Checkpoint) -> None:
+            restore(replay, checkpoint)
+            timeline.interrupt()
+
+        monkeypatch.setattr(RewindableReplay, "restore", interrupted)
+        stop = timeline.step(-3)
+        assert (stop.why, timeline.steps) == (Why.INTERRUPTED, steps - 3)
 
 
 @pytest.mark.slow
