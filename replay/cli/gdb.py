@@ -56,6 +56,7 @@ class Debugging:
 def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
     """Debug until gdb has ended or, where it is only served, until Ctrl-C; the exit status."""
     from replay.gdbstub.errors import CannotServe
+    from replay.player.errors import Divergence, StateDivergence
     from replay.player.timeline import Timeline
 
     if not wanted.where and is_gdb_missing(_PROGRAM):
@@ -73,6 +74,9 @@ def debug(trace: Trace, wanted: Debugging, changes: Changes) -> int:
     except CannotServe as error:
         say(_PROGRAM, str(error))
         return ReplayStatus.USAGE
+    except (Divergence, StateDivergence) as error:
+        say(_PROGRAM, f"{error}; without -e and -g, debugging begins at the start and goes so far")
+        return ReplayStatus.DIVERGED
     finally:
         timeline.close()
 

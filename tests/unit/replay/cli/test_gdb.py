@@ -126,3 +126,8 @@ def test_a_port_may_be_written_as_gdb_writes_it(where: str) -> None:
     with cli_gdb.listening(FakeRecording(), where, "test") as server:
         assert server.address.port
         assert not server.address.path
+
+
+def test_a_place_behind_a_divergence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([HELLO, "--gdb", "0", "-e", "--args", "other"]) == 3
+    assert "without -e and -g, debugging begins at the start" in capsys.readouterr().err
