@@ -86,11 +86,14 @@ def _speeds(guest: Path, trace: Path, rounds: int, *, times: int) -> list[Figure
             f"speed with positions and checkpoints / {what}",
             1 / speed.ratio("timeline", base),
             "x",
-            0.85,
+            goal,
             f"{speed.spread(base)}; {speed.spread('timeline')} s",
             is_least=True,
         )
-        for what, base in (("Unicorn alone", "bare"), ("plain replay", "plain"))
+        for what, base, goal in (
+            ("Unicorn alone", "bare", 0.85),
+            ("plain replay, whose engine goes faster", "plain", None),
+        )
     ]
 
 

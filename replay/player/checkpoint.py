@@ -40,6 +40,7 @@ class PageSet:
         self._open: dict[int, bytes] | None = {
             number: b"" if page == _ZERO_PAGE else page for number, page in pages.items()
         }
+        self._open_bytes = len(pages) * _ENTRY_BYTES + sum(map(len, self._open.values()))
         self._packed = b""
         self._load: Callable[[], bytes] | None = None
         self.numbers = frozenset(pages)
@@ -57,7 +58,7 @@ class PageSet:
         """Bytes of the host's memory in use, about."""
         if self._open is None:
             return len(self._packed) + len(self.numbers) * 8
-        return sum(len(page) + _ENTRY_BYTES for page in self._open.values())
+        return self._open_bytes
 
     def contents(self) -> dict[int, bytes]:
         """All pages; zero pages are empty. Raises ``DamagedCheckpoint`` for compressed ones that

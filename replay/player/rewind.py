@@ -319,8 +319,9 @@ class RewindableReplay:
     def _first_checkpoint(self) -> Checkpoint:
         resident = self._engine.dirty_pages()
         self._engine.code_reached()
-        pages = {number: self._page(number) for number in resident}
-        pages = {number: page for number, page in pages.items() if page != _ZERO_PAGE}
+        pages = {
+            number: page for number, page in self._pages(resident).items() if page != _ZERO_PAGE
+        }
         processor = self._engine.save_processor()
         return Checkpoint(Position(0), 0, 0, processor, 0, PageSet(pages))
 
@@ -329,7 +330,7 @@ class RewindableReplay:
         reached = self._engine.code_reached()
         here = self._store.at(self.position)
         if here is None:
-            pages = PageSet({number: self._page(number) for number in changed})
+            pages = PageSet(self._pages(changed))
             processor = self._engine.save_processor()
             here = Checkpoint(
                 self.position, self.steps, self.cost, processor, self._blocks.mark, pages, reached
@@ -348,8 +349,13 @@ class RewindableReplay:
         self._dirty.update(self._engine.dirty_pages())
         return self._dirty
 
-    def _page(self, number: int) -> bytes:
-        return self._engine.read(number * PAGE_BYTES, PAGE_BYTES)
+    def _pages(self, numbers: Iterable[int]) -> dict[int, bytes]:
+        """Copies of pages, straight from where all engines have them: there are many."""
+        view = self.machine.ram.view
+        return {
+            number: bytes(view[number * PAGE_BYTES : (number + 1) * PAGE_BYTES])
+            for number in numbers
+        }
 
     def _put(self, pages: dict[int, bytes]) -> None:
         """Write the pages that differ, adjacent ones at once."""
@@ -367,9 +373,13 @@ class RewindableReplay:
 def _runs(numbers: Iterable[int]) -> Sequence[tuple[int, int]]:
     """Ascending numbers as (first, count) of those that follow each other."""
     runs: list[tuple[int, int]] = []
+    first = following = -1
     for number in numbers:
-        if runs and sum(runs[-1]) == number:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((number, 1))
+        if number != following:
+            if following > first:
+                runs.append((first, following - first))
+            first = number
+        following = number + 1
+    if following > first:
+        runs.append((first, following - first))
     return runs

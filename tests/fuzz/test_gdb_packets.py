@@ -57,7 +57,7 @@ def damaged(draw: random.Random) -> bytes:
 def test_every_packet_is_answered() -> None:
     draw = random.Random(42)
     for guest in (FakeRecording(), FakeGuest(elf=None)):
-        stub = Stub(guest, lambda _: None)
+        stub = Stub(guest)
         for _ in range(PACKETS // 2):
             data = damaged(draw)
             for reply in stub.answer(data):
