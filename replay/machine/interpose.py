@@ -31,6 +31,7 @@ from replay.machine.ports import Lane, Observer, Source, SparseObserver
 from replay.machine.position import Position
 
 _STOPS = frozenset((Interrupted, Breakpoint, Watched))
+_LAST_CALLS = frozenset((Halt, Misuse))
 
 
 class Interposer:
@@ -56,7 +57,7 @@ class Interposer:
         self.steps = 0
         self.pending: Call | None = None
         self._unanswered: Crossing | None = None
-        self._source = source
+        self._answer = source.answer
         self._observers = tuple(observers)
         sparse = tuple(each for each in self._observers if isinstance(each, SparseObserver))
         self._sparse = sparse
@@ -86,11 +87,18 @@ class Interposer:
         self._due = self._next_due()
         if self.events < last and (ending := self._ask_again()) is not None:
             return ending
+        decode, cross, lane = machine.monitor.decode, self._cross, self._lane
         while self.events < last:
-            exit_ = machine.engine.run() if self._lane is None else self._run_to_door(last)
+            exit_ = machine.engine.run() if lane is None else self._run_to_door(last)
             if exit_ is None:
                 continue
-            ending = self._pass(exit_)
+            if type(exit_) in _STOPS:
+                return _stopped(exit_)
+            crossing = decode(exit_, machine.memory)
+            if type(crossing) is Answered:
+                machine.engine.set_registers(crossing.registers)
+                continue
+            ending = cross(crossing)  # type: ignore[arg-type]  # what is not answered crosses
             if ending is not None:
                 return ending
         return Reached()
@@ -161,7 +169,7 @@ class Interposer:
     def _pass(self, exit_: Exit) -> Ending | None:
         """Answer an exit; what ends the run there, or ``None``."""
         if type(exit_) in _STOPS:
-            return Paused(exit_) if isinstance(exit_, Breakpoint | Watched) else Stopped()
+            return _stopped(exit_)
         machine = self.machine
         crossing = machine.monitor.decode(exit_, machine.memory)
         if isinstance(crossing, Answered):
@@ -178,7 +186,7 @@ class Interposer:
         machine = self.machine
         call = self.pending = crossing.call
         try:
-            result = self._source.answer(call)
+            result = self._answer(call)
         except WaitInterrupted:
             self._unanswered = crossing
             return Stopped()
@@ -190,11 +198,7 @@ class Interposer:
         if self.events > self._due:
             self._due = self._tell_observers(call, result)
         self.instructions = 0
-        if type(call) is Halt:
-            return Halted(call.status, call.cookie)
-        if type(call) is Misuse:
-            return Misused(call.kind, call.detail)
-        return None
+        return _ending_of(call) if type(call) in _LAST_CALLS else None
 
     def _tell_observers(self, call: Call, result: Result) -> int:
         """Show them the crossing that was just answered; which one is the next that they need."""
@@ -219,3 +223,14 @@ class Interposer:
         exit_, answered = lane.run(room)
         self.events += answered
         return exit_
+
+
+def _stopped(exit_: Exit) -> Paused | Stopped:
+    return Paused(exit_) if isinstance(exit_, Breakpoint | Watched) else Stopped()
+
+
+def _ending_of(call: Call) -> Halted | Misused:
+    if isinstance(call, Halt):
+        return Halted(call.status, call.cookie)
+    assert isinstance(call, Misuse)
+    return Misused(call.kind, call.detail)
