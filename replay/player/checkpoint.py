@@ -215,6 +215,10 @@ class CheckpointStore:
             if len(self._all) == before and self._spread * CADENCE > self._all[-1].cost:
                 return
 
+    def clear(self) -> None:
+        """Give the memory back; nothing can be asked for after that."""
+        self._all, self._keys, self._bytes = [], [], 0
+
     @property
     def is_full(self) -> bool:
         """Whether the limit of memory is passed."""

@@ -270,6 +270,7 @@ class RewindableReplay:
 
     def close(self) -> None:
         """Give the machine back."""
+        self._store.clear()
         self._source.close()
         self.machine.close()
 

@@ -7,7 +7,7 @@ from replay.machine.digest import machine_digest
 from replay.machine.machine import Machine
 from traces.writer import TraceWriter
 
-DIGEST_EVERY_EVENTS = 1 << 14
+DIGEST_EVERY_EVENTS = 1 << 16
 """A count and not a time, so that equal runs have their digests at equal places."""
 
 
