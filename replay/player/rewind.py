@@ -295,6 +295,16 @@ class RewindableReplay:
         last = Position(limit.event, self._last_stretch)
         return BadPosition(limit, f"does not exist: the next event comes at {last}", last)
 
+    def leap(self, checkpoint: Checkpoint) -> None:
+        """Go ahead to a checkpoint, over what need not be run; what was printed there is told."""
+        self.restore(checkpoint)
+        event = checkpoint.position.event
+        if event > self._told:
+            for printing, data in self.console.entries(event):
+                if printing >= self._told:
+                    self._print_new(data)
+            self._told = event
+
     def _print(self, data: bytes) -> None:
         event = self._door.events
         self.console.note(event, data)

@@ -24,10 +24,11 @@ def search_forward(
     """Go on to the first place wanted, where the replay stands then with it made; ``None`` at
     ``limit`` or when interrupted. ``told`` hears how the guest ended."""
     stopping = any(watch.condition for watch in wanted.watches)
+    pages = _pages_written(replay, wanted)
     with Lookout(replay, wanted, stopping=stopping, pausing=True) as lookout:
         lookout.pass_over(replay.position)
         while replay.position < limit and not replay.was_interrupted():
-            ending = replay.forward(limit)
+            ending = None if _leap(replay, wanted, pages, limit) else replay.forward(limit)
             lookout.judge(ending)
             if lookout.found or lookout.vague:
                 break
@@ -40,6 +41,20 @@ def search_forward(
     first = min(found, key=lambda each: each.made)
     replay.seek(first.made)
     return first
+
+
+def _leap(
+    replay: RewindableReplay, wanted: Wanted, pages: frozenset[int] | None, limit: Position
+) -> bool:
+    """Go to the farthest checkpoint before which nothing wanted can be; false if there is none."""
+    farthest, following = None, replay.checkpoints.behind(replay.position)
+    while following is not None and following.position <= limit:
+        if not _is_barren_before(following, wanted, pages):
+            break
+        farthest, following = following, replay.checkpoints.behind(following.position)
+    if farthest is not None:
+        replay.leap(farthest)
+    return farthest is not None
 
 
 def search_backward(replay: RewindableReplay, wanted: Wanted, floor: Position) -> Found | None:
@@ -165,15 +180,20 @@ def _is_barren(
     if base is piece and bound == replay.position:
         return not wanted.breaks and pages.isdisjoint(dirty)
     following = replay.checkpoints.behind(piece.position)
-    if (
-        following is None
-        or following.position > bound
-        or not following.pages.numbers.isdisjoint(pages)
-    ):
+    if following is None or following.position > bound:
+        return False
+    return _is_barren_before(following, wanted, pages)
+
+
+def _is_barren_before(checkpoint: Checkpoint, wanted: Wanted, pages: frozenset[int] | None) -> bool:
+    """The same between a checkpoint and the one before it."""
+    if pages is None or wanted.event is not None:
+        return False
+    if not checkpoint.pages.numbers.isdisjoint(pages):
         return False
     if not wanted.breaks:
         return True
-    reached = following.reached
+    reached = checkpoint.reached
     return reached is not None and not reached.may_hold(each.address for each in wanted.breaks)
 
 

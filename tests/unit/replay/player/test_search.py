@@ -355,3 +355,31 @@ def test_what_cannot_hold_anything_is_not_replayed(
         wanted = Wanted(breaks=(Break(journey["solo5_app_main"]),))
         assert search_backward(replay, wanted, Position(0)) is not None
         assert len(scanned) <= pieces // 2
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(breaks=(Break(0x50),)),
+        Wanted(watches=(Watch(Watchpoint(0x800000, 8, Access.WRITE)),)),
+    ],
+    ids=["break", "watch"],
+)
+def test_known_time_without_anything_wanted_is_not_run_again(
+    journey: Journey, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replaying(journey.path) as replay:
+        replay.seek(replay.end)
+        replay.seek(Position(0))
+        pieces: list[Position] = []
+        forward = replay.forward
+
+        def counted(limit: Position, steps: int | None = None) -> object:
+            pieces.append(replay.position)
+            return forward(limit, steps)
+
+        monkeypatch.setattr(replay, "forward", counted)
+        assert search_forward(replay, wanted, replay.end, ignored) is None
+        assert replay.position == replay.end
+        assert len(replay.checkpoints) > 5
+        assert len(pieces) <= 2
