@@ -1,6 +1,6 @@
 """The door: the only place where exit → call → ``source.answer(call)`` → result → guest happens.
 
-Whatever can differ between two runs passes through ``Interposer.run``, on every engine and for
+Whatever can differ between two runs passes through ``Interposer``, on every engine and for
 every source. It takes no decision of its own. A *lane* is a second implementation of the same door
 close to the guest: it answers the crossings that nobody has to look at, in the same way.
 """
@@ -39,9 +39,9 @@ class Interposer:
 
     ``events`` counts the crossings answered so far, ``instructions`` what ``advance`` has executed
     since the last of them, and ``steps`` both of them together; ``pending`` is the call that waits
-    for its answer while a source works, or after it failed; where its wait was interrupted, the
-    machine goes on with asking again. A ``lane`` is used between the events
-    that the observers are due for, and only where all of them say which those are.
+    for its answer while a source works, or after it failed. Where its wait was interrupted, it is
+    asked again first. A ``lane`` is used between the events that the observers are due for, and
+    only where all of them say which those are.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Bookmarks, notes and the places visited of one trace.
+"""Bookmarks and notes of one trace.
 
-Bookmarks and notes lie beside the trace as JSON. They are the user's own words: a file that cannot
+They lie beside the trace as JSON, and are the user's own words: a file that cannot
 be read is reported and never overwritten.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from replay.player.errors import PlayerError
 NOTEBOOK_SUFFIX = ".notes.json"
 _VERSION = 1
 _BYTES_MAX = 16 << 20
-_HISTORY_MAX = 1000
 
 
 class BadNotebook(PlayerError):
@@ -82,41 +80,3 @@ def _parsed(path: Path, content: Any) -> Notebook:
             f"{path} holds no notes of this version ({error}); move it away to begin new ones"
         ) from error
     return Notebook(bookmarks, notes)
-
-
-class History:
-    """The places that somebody has been to, as a web browser keeps them."""
-
-    def __init__(self, start: Position) -> None:
-        self._places = [start]
-        self._at = 0
-
-    def visit(self, position: Position) -> None:
-        """A new place; what lay ahead is forgotten."""
-        if position == self._places[self._at]:
-            return
-        self._places[self._at + 1 :] = [position]
-        del self._places[:-_HISTORY_MAX]
-        self._at = len(self._places) - 1
-
-    def back(self) -> Position | None:
-        """The place before; ``None`` at the first one."""
-        if not self._at:
-            return None
-        self._at -= 1
-        return self._places[self._at]
-
-    def forward(self) -> Position | None:
-        """The place that ``back`` left; ``None`` where it left none."""
-        if self._at + 1 == len(self._places):
-            return None
-        self._at += 1
-        return self._places[self._at]
-
-
-def closest_bookmark(bookmarks: Mapping[str, Position], here: Position, step: int) -> str | None:
-    """The name of the next bookmark (``step`` 1) or the one before (-1), by position."""
-    ahead = [(at, name) for name, at in bookmarks.items() if (at > here if step > 0 else at < here)]
-    if not ahead:
-        return None
-    return (min(ahead) if step > 0 else max(ahead))[1]

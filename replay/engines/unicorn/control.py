@@ -12,13 +12,13 @@ import struct
 from collections.abc import Callable
 
 from replay.engines.errors import NotReproducible
+from replay.engines.operands import memory_operand
 from replay.engines.paging import is_canonical
 from replay.engines.sites import Site
 from replay.engines.unicorn import registers
 from replay.engines.unicorn.exceptions import Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
-from replay.engines.unicorn.operands import memory_operand
 
 _UD, _GP = 6, 13
 _GENERAL_PROTECTION = Raised(_GP, 0)

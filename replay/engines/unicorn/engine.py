@@ -27,6 +27,7 @@ from monitors.ports import (
     UserFault,
 )
 from replay.engines.errors import EngineFailure
+from replay.engines.operands import misses_stack
 from replay.engines.ram import GuestRam
 from replay.engines.sites import LONGEST_INSTRUCTION
 from replay.engines.unicorn import registers
@@ -40,7 +41,6 @@ from replay.engines.unicorn.dirty import DirtyPages
 from replay.engines.unicorn.exceptions import ExceptionUnit, Raised
 from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.memory import EngineMemory
-from replay.engines.unicorn.operands import misses_stack
 from replay.engines.unicorn.places import Places
 from replay.engines.unicorn.processor import ProcessorKeeper
 from replay.engines.unicorn.user_mode import UserMode, is_user_state

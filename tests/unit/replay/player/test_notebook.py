@@ -7,9 +7,7 @@ import pytest
 from replay.machine.position import Position
 from replay.player.notebook import (
     BadNotebook,
-    History,
     Notebook,
-    closest_bookmark,
     load_notebook,
     notebook_path,
 )
@@ -47,31 +45,3 @@ def test_what_is_no_notebook_is_said_and_kept(tmp_path: Path, content: str) -> N
     with pytest.raises(BadNotebook, match="move it away"):
         load_notebook(path)
     assert path.read_text() == content
-
-
-def test_history_goes_back_and_forth() -> None:
-    history = History(Position(0))
-    for event in (5, 5, 9):
-        history.visit(Position(event))
-    assert [history.back(), history.back(), history.back()] == [Position(5), Position(0), None]
-    assert history.forward() == Position(5)
-    history.visit(Position(7))
-    assert history.forward() is None
-    assert [history.back(), history.back()] == [Position(5), Position(0)]
-
-
-def test_history_is_bounded() -> None:
-    history = History(Position(0))
-    for event in range(1, 3000):
-        history.visit(Position(event))
-    steps = 0
-    while history.back() is not None:
-        steps += 1
-    assert steps == 999
-
-
-def test_the_closest_bookmark() -> None:
-    marks = {"a": Position(1), "b": Position(5), "c": Position(9)}
-    assert closest_bookmark(marks, Position(5), 1) == "c"
-    assert closest_bookmark(marks, Position(5), -1) == "a"
-    assert closest_bookmark(marks, Position(9), 1) is None
