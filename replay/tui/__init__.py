@@ -1,0 +1,1 @@
+"""A recorded run to be looked at and moved through in a terminal."""

@@ -1,0 +1,1 @@
+"""What the panes show, as values: everything here is free of the terminal and of Textual."""

@@ -1,0 +1,1 @@
+"""The panes: each shows a model and turns keys and clicks into messages."""
