@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from replay.cli.messages import printable
+from replay.export.words import printable
 
 if TYPE_CHECKING:
     from monitors.calls import Call

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.host_checks import Finding, examine_host
-from replay.cli.messages import one_line
+from replay.export.words import one_line
 
 _USAGE = """\
 usage: solo5-replay doctor [--json]

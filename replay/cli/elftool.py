@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay.cli.messages import printable
+from replay.export.words import printable
 
 if TYPE_CHECKING:
     from monitors.manifest import Manifest

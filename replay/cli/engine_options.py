@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from replay.cli.messages import one_line
 from replay.engines.registry import ENGINE_NAMES
+from replay.export.words import one_line
 
 if TYPE_CHECKING:
     from replay.engines.choice import Choice

@@ -118,7 +118,7 @@ def _go_to_start(timeline: Timeline, wanted: Debugging) -> None:
 
 
 def _target(timeline: Timeline, wanted: Debugging) -> TimelineTarget:
-    from replay.cli.trace_events import EventLines
+    from replay.export.event_lines import EventLines
     from replay.gdbstub.adapter import TimelineTarget
 
     # A gdb that was started here shares this terminal; another one's user does not see it.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from monitors.errors import GuestRefused
 from monitors.ports import GuestImage
-from replay.cli.messages import counted, say
+from replay.cli.messages import say
+from replay.export.words import counted
 
 _EMULATORS = frozenset(("unicorn",))
 _SHOWN_MAX = 3

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import RecordStatus
-from replay.cli.messages import counted, say, size_text
+from replay.cli.messages import say
 from replay.cli.record_options import BadCommandLine, RecordOptions, parse_command_line, usage
 from replay.cli.tenders import HVT, tender_of
+from replay.export.words import counted, size_text
 
 if TYPE_CHECKING:
     from monitors.ports import GuestImage, Monitor

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from replay.cli.engine_options import ENGINE_HELP, explain_choice
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.messages import counted, one_line, say
+from replay.cli.messages import say
 from replay.cli.terminal import abandon_stdout
+from replay.export.words import counted, one_line
 from replay.version import VERSION
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.messages import counted, one_line, say, size_text
+from replay.cli.messages import say
 from replay.cli.terminal import abandon_stdout, accept_any_text
 from replay.cli.trace_options import trace_parser
+from replay.export.words import counted, one_line, size_text
 
 if TYPE_CHECKING:
     from traces.compare import Difference
@@ -181,7 +182,7 @@ def _difference_lines(difference: Difference, traces: tuple[Trace, Trace]) -> li
 
 
 def _event_at(trace: Trace, index: int) -> str:
-    from replay.cli.trace_events import EventLines
+    from replay.export.event_lines import EventLines
 
     event = next(trace.events(index), None)
     if event is None:

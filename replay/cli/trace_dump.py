@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from replay.cli.terminal import palette
-from replay.cli.trace_events import EventLines, byte_rows, event_data
+from replay.export.event_lines import EventLines, byte_rows, event_data
 from traces.events import Event
 from traces.header import Header
 from traces.reader import Trace
@@ -33,7 +33,8 @@ class EventPrinter:
     """Prints events in one of the forms of ``solo5-trace dump``. ``flush`` it at the end."""
 
     def __init__(self, header: Header, *, hex_dump: bool, as_json: bool) -> None:
-        self._line = EventLines(header, palette()).line
+        self._parts = EventLines(header).parts
+        self._palette = palette()
         self._show = _json_lines if as_json else self._rows if hex_dump else self._one_line
         self._lines: list[str] = []
         # A terminal or a slow reader is to see events as they come, a file is to be written fast.
@@ -53,10 +54,12 @@ class EventPrinter:
             sys.stdout.write(text + "\n")
 
     def _one_line(self, event: Event, given: bytes | None) -> list[str]:
-        return [self._line(event, given)]
+        parts, paint = self._parts(event, given), self._palette.paint
+        number = paint(self._palette.number, parts.number)
+        return [str(parts._replace(number=number, name=paint(self._palette.name, parts.name)))]
 
     def _rows(self, event: Event, given: bytes | None) -> list[str]:
-        return [self._line(event, given), *byte_rows(event, given)]
+        return [*self._one_line(event, given), *byte_rows(event, given)]
 
 
 def dump(trace: Trace, selection: Selection, printer: EventPrinter) -> None:

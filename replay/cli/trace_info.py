@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from monitors.manifest import AttachedBlock, AttachedNet, Attachment
-from replay.cli.messages import counted, one_line, size_text
+from replay.export.words import counted, one_line, size_text
 from traces.arrays import unpack_events
 from traces.errors import DamagedTrace
 from traces.framing import DIGESTS, EVENTS, GUEST

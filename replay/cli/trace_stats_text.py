@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from replay.cli.messages import counted, one_line, size_text
 from replay.cli.trace_stats import GAP_LIMITS_NS, ClockTimes, Statistics, Transfers
+from replay.export.words import counted, one_line, size_text
 from traces.reader import Trace
 
 _NS_PER_S = 1_000_000_000

@@ -11,7 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from replay.export.words import one_line
 from replay.machine.position import Position
+
+visible = one_line
+"""What every text of a guest or a trace goes through before it is shown."""
 
 
 class Role(enum.Enum):
@@ -127,13 +131,6 @@ class FixedRows:
 def plain(line: Line) -> str:
     """A row without its meaning."""
     return "".join(span.text for span in line)
-
-
-def visible(text: str) -> str:
-    """``text`` with everything escaped that is not plainly visible, line ends and tabs included."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def message(text: str, role: Role = Role.DIM) -> FixedRows:

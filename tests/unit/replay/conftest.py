@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from replay.testing.cases import GuestShelf
+from tests.unit.replay.made_traces import damage, make_trace  # noqa: F401 (fixtures)
 from tests.unit.replay.recordings import Recorder
 
 

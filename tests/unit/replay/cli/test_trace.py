@@ -14,7 +14,7 @@ from monitors.calls.clock import WALL_CLOCK, ClockReading
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.trace import main
 from tests.unit.replay.cli.broken import break_last_events, cut_before_summary
-from tests.unit.replay.cli.conftest import EVERY_KIND, HALTED, MakeTrace, make_header
+from tests.unit.replay.made_traces import EVERY_KIND, HALTED, MakeTrace, make_header
 from traces.reader import open_trace
 
 Capture = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ import pytest
 
 from monitors.calls.clock import WALL_CLOCK, ClockReading
 from replay.cli.trace_dump import EventPrinter, Selection, dump
-from tests.unit.replay.cli.conftest import EVERY_KIND, MakeTrace
+from tests.unit.replay.made_traces import EVERY_KIND, MakeTrace
 from traces.errors import DamagedTrace
 from traces.reader import open_trace
 
@@ -108,4 +108,4 @@ def test_a_terminal_sees_each_event_at_once(
             printer.show(first)
             assert bool(output.getvalue()) is shown
             printer.flush()
-            assert "WallClock" in output.getvalue()
+            assert ("\x1b[36mWallClock\x1b[0m" in output.getvalue()) is shown

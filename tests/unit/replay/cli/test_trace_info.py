@@ -9,7 +9,7 @@ import pytest
 
 from monitors.calls.clock import WALL_CLOCK, ClockReading
 from replay.cli.trace_info import describe_end, info_json, info_text, tally
-from tests.unit.replay.cli.conftest import EVERY_KIND, GUEST, MakeTrace, make_header
+from tests.unit.replay.made_traces import EVERY_KIND, GUEST, MakeTrace, make_header
 from traces.reader import open_trace
 from traces.summary import Outcome, Summary
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitors.calls.block import BlockData
 from monitors.calls.clock import ClockReading
@@ -17,9 +17,8 @@ from monitors.calls.net import IoStatus, NetFrame
 from monitors.calls.poll import PollResult, ReadySet
 from monitors.calls.traps import CpuidReading, RandomReading, TscReading
 from monitors.manifest import AttachedBlock
-from replay.cli.messages import counted, one_line
-from replay.cli.terminal import PLAIN, Palette
 from replay.export.frames import frame_layers, frame_summary
+from replay.export.words import counted, one_line
 from traces.events import BytesDigest, CallField, Event, KnownData, RecordedResult
 from traces.header import Header
 
@@ -38,11 +37,23 @@ _LABELS = {
 _FRAME_CALLS = ("NetRead", "NetWrite")
 
 
+class EventParts(NamedTuple):
+    """An event's line in its parts; ``result`` is empty where the call has none."""
+
+    number: str
+    name: str
+    inputs: str
+    result: str
+
+    def __str__(self) -> str:
+        line = f"{self.number} {self.name}({self.inputs})"
+        return f"{line} = {self.result}" if self.result else line
+
+
 class EventLines:
     """Writes events of one trace as single lines; devices are called by their names."""
 
-    def __init__(self, header: Header, palette: Palette = PLAIN) -> None:
-        self._palette = palette
+    def __init__(self, header: Header) -> None:
         self._devices = {d.handle: one_line(d.name) for d in header.boot.devices}
         self._block_sizes = {
             device.handle: device.block_size
@@ -73,15 +84,17 @@ class EventLines:
 
     def line(self, event: Event, given: bytes | None = None) -> str:
         """One event: ``#42 WallClock() = 1700000000.123456789``."""
-        call, paint = event.call, self._palette.paint
+        return str(self.parts(event, given))
+
+    def parts(self, event: Event, given: bytes | None = None) -> EventParts:
+        """The same for one who gives each part a look of its own."""
+        call = event.call
         inputs = ", ".join(
             f"{_LABELS.get(name, name)}={self._input(event, name, value, given)}"
             for name, value in call.fields
         )
         result = self._results[type(event.result)](event.result)
-        number = paint(self._palette.number, f"#{event.index}")
-        line = f"{number} {paint(self._palette.name, call.name)}({inputs})"
-        return f"{line} = {result}" if result else line
+        return EventParts(f"#{event.index}", call.name, inputs, result)
 
     def _input(self, event: Event, name: str, value: CallField, given: bytes | None) -> str:
         if isinstance(value, BytesDigest):

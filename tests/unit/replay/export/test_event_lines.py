@@ -11,10 +11,9 @@ from monitors.calls.console import ConsoleWrite
 from monitors.calls.lifecycle import DONE, Halt
 from monitors.calls.net import IoStatus, NetFrame, NetRead, NetWrite
 from monitors.calls.poll import ReadySet, SetTimer, WaitReady
-from replay.cli.terminal import COLOURED
-from replay.cli.trace_events import EventLines, byte_rows, event_data, hex_rows, seconds
+from replay.export.event_lines import EventLines, byte_rows, event_data, hex_rows, seconds
 from tests.net.frames import Host, arp_request
-from tests.unit.replay.cli.conftest import EVERY_KIND, Crossing, MakeTrace, make_header
+from tests.unit.replay.made_traces import EVERY_KIND, Crossing, MakeTrace, make_header
 from traces.codec import describe
 from traces.events import KNOWN, Event, RecordedResult
 from traces.reader import open_trace
@@ -93,10 +92,12 @@ def test_every_kind_is_covered_here() -> None:
     }
 
 
-def test_colours_stand_around_number_and_name(path: Path) -> None:
+def test_a_line_is_its_parts(path: Path) -> None:
     with open_trace(path) as trace:
-        text = EventLines(trace.header, COLOURED).line(next(trace.events(3)))
-    assert text == "\x1b[2m#3\x1b[0m \x1b[36mReadTsc\x1b[0m() = 3000000"
+        parts = EventLines(trace.header).parts(next(trace.events(4)))
+    assert (parts.number, parts.name) == ("#4", "BlockRead")
+    assert parts.inputs == "handle=1 storage, offset=0 (sector 0), length=512"
+    assert parts.result.startswith("OK, 512 bytes")
 
 
 def test_json_data_holds_all_values(path: Path) -> None:
