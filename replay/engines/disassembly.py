@@ -7,6 +7,7 @@ than starting a guest. Who wants operands as numbers needs it all the same.
 from __future__ import annotations
 
 import ctypes
+import enum
 import os
 import struct
 from collections.abc import Callable
@@ -24,20 +25,27 @@ Decoder = Callable[[bytes, int, int], list[Decoded]]
 """Decodes code at an address: up to so many (0: all) instructions, as far as there are any."""
 
 _MAJOR_VERSION = 5
-_CS_ARCH_X86, _CS_MODE_64 = 3, 1 << 3
+_CS_ARCH_X86, _CS_MODE_64, _CS_OPT_SYNTAX = 3, 1 << 3, 1
 _INSTRUCTION = struct.Struct("<8xQH24x32s160s6x8x")  # capstone.h, struct cs_insn of version 5
 
 
+class Syntax(enum.IntEnum):
+    """How instructions are written, by Capstone's own numbers (capstone.h, ``cs_opt_value``)."""
+
+    INTEL = 1
+    ATT = 2
+
+
 @cache
-def decoder() -> Decoder:
+def decoder(syntax: Syntax = Syntax.INTEL) -> Decoder:
     """The library's, or the package's where the library is another one or not beside it."""
     library = _library()
     if library is None:
-        return _package_decoder()
+        return _package_decoder(syntax)
     try:
-        return _LibraryDecoder(library).decode
+        return _LibraryDecoder(library, syntax).decode
     except OSError:
-        return _package_decoder()
+        return _package_decoder(syntax)
 
 
 def _library() -> Path | None:
@@ -52,7 +60,7 @@ def _library() -> Path | None:
 class _LibraryDecoder:
     """Raises OSError for a library that cannot be loaded or has other structures."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, syntax: Syntax = Syntax.INTEL) -> None:
         self._library = library = ctypes.CDLL(str(path), mode=os.RTLD_DEEPBIND)
         version = library.cs_version(None, None) >> 8
         if version != _MAJOR_VERSION:
@@ -60,6 +68,8 @@ class _LibraryDecoder:
         self._handle = handle = ctypes.c_size_t()
         if library.cs_open(_CS_ARCH_X86, _CS_MODE_64, ctypes.byref(handle)):
             raise OSError(f"{path}: no x86")
+        if library.cs_option(handle, _CS_OPT_SYNTAX, ctypes.c_size_t(syntax)):
+            raise OSError(f"{path}: no {syntax.name} syntax")
         self._disassemble: Any = library.cs_disasm
         self._disassemble.restype = ctypes.c_size_t
         size = ctypes.c_size_t
@@ -98,8 +108,9 @@ def _text(field: bytes) -> str:
     return field[: field.index(0)].decode("ascii")
 
 
-def _package_decoder() -> Decoder:
+def _package_decoder(syntax: Syntax = Syntax.INTEL) -> Decoder:
     import capstone
 
     instance = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    instance.syntax = int(syntax)
     return lambda code, address, count: list(instance.disasm_lite(code, address, count))

@@ -99,6 +99,12 @@ class SourceLines:
         offset = self._unit_offset(address)
         return None if offset is None else self._dwarf.get_CU_at(offset)
 
+    def folder_at(self, address: int) -> str:
+        """The folder of the compilation that an instruction is from; empty where unknown."""
+        unit = self.unit_at(address)
+        top = None if unit is None else unit.get_top_DIE().attributes
+        return _text(top["DW_AT_comp_dir"].value) if top and "DW_AT_comp_dir" in top else ""
+
     def units(self) -> Iterator[Any]:
         """All compilation units, as far as one looks."""
         return islice(self._dwarf.iter_CUs(), _UNITS_MAX)

@@ -7,7 +7,7 @@ untrusted, and what is broken in it counts as not being there.
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,6 +155,28 @@ class Symbols:
         """All global and static variables by name."""
         return sorted(self._variables)
 
+    def variable_at(self, address: int) -> Symbol | None:
+        """The variable that a byte belongs to."""
+        found = self.variables_within(address, address + 1)
+        return found[-1] if found else None
+
+    def variables_within(self, start: int, end: int) -> Sequence[Symbol]:
+        """The variables that have bytes in an address range, in order; of those that reach into it
+        from before, the one that begins last."""
+        known = self._all_variables
+        first = bisect_left(known, start, key=lambda symbol: symbol.address)
+        behind = bisect_left(known, end, first, key=lambda symbol: symbol.address)
+        reaches_in = first > 0 and known[first - 1].end > start
+        return known[first - 1 if reaches_in else first : behind]
+
+    def all_functions(self) -> Sequence[Symbol]:
+        """All functions by address."""
+        return self._functions
+
+    def all_variables(self) -> Sequence[Symbol]:
+        """All global and static variables by address."""
+        return self._all_variables
+
     def row_at(self, address: int) -> Row | None:
         """The row of the line table that an instruction belongs to."""
         row: Row | None = self._guarded(lambda: self._known_lines.at(address))
@@ -173,6 +195,10 @@ class Symbols:
         """The source files, as the compiler wrote their paths."""
         lines = self._lines
         return [] if lines is None else self._guarded(lines.paths) or []
+
+    def compiled_in(self, address: int) -> str:
+        """The folder that the paths of an instruction's unit start from; empty where unknown."""
+        return self._guarded(lambda: self._known_lines.folder_at(address)) or ""
 
     def scopes(self, address: int) -> tuple[Scope, ...]:
         """The functions, inlined calls and blocks around an instruction, outermost first."""
@@ -211,9 +237,12 @@ class Symbols:
         return parts
 
     @cached_property
+    def _all_variables(self) -> list[Symbol]:
+        return self._guarded(lambda: _symbols(self._elf, "STT_OBJECT")) or []
+
+    @cached_property
     def _variables(self) -> dict[str, Symbol]:
-        found: list[Symbol] = self._guarded(lambda: _symbols(self._elf, "STT_OBJECT")) or []
-        return {symbol.name: symbol for symbol in found}
+        return {symbol.name: symbol for symbol in self._all_variables}
 
     @cached_property
     def _frames(self) -> CallFrames | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.engines import disassembly
-from replay.engines.disassembly import decoder
+from replay.engines.disassembly import Syntax, decoder
 
 _by_package = disassembly._package_decoder()
 CODE = bytes.fromhex("f3480fb8c1 0f05 e800000000 62f17c4858c1 660f38f6c1 c3 ffff".replace(" ", ""))
@@ -65,3 +65,15 @@ def test_looking_for_sites_does_not_load_the_package() -> None:
         "assert 'capstone' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@given(st.binary(max_size=64), st.integers(0, TOP))
+def test_both_ways_write_the_other_syntax_alike(code: bytes, address: int) -> None:
+    by_package = disassembly._package_decoder(Syntax.ATT)
+    assert decoder(Syntax.ATT)(code, address, 0) == by_package(code, address, 0)
+
+
+def test_each_syntax_is_its_own() -> None:
+    code = bytes.fromhex("4889e5")
+    assert decoder(Syntax.INTEL)(code, 0, 0) == [(0, 3, "mov", "rbp, rsp")]
+    assert decoder(Syntax.ATT)(code, 0, 0) == [(0, 3, "movq", "%rsp, %rbp")]

@@ -258,3 +258,29 @@ def test_a_stack_in_nowhere_ends(stopped: ReplaySession) -> None:
     registers = {**stopped.machine.engine.registers(), "rsp": 1 << 63}
     assert len(symbols.call_stack(registers, lambda _: None)) == 1
     assert len(symbols.call_stack(registers, lambda _: registers["rip"])) <= 32
+
+
+def test_variables_by_address(recorder: Recorder) -> None:
+    symbols = Symbols(recorder.guest("globals"))
+    known = symbols.all_variables()
+    assert list(known) == sorted(known)
+    for symbol in known:
+        assert symbols.variable_at(symbol.address) in known
+        assert symbol in symbols.variables_within(symbol.address, symbol.end)
+    counted = symbols.variable("counter") or known[0]
+    assert symbols.variables_within(counted.end - 1, counted.end)[0].end == counted.end
+    assert symbols.variable_at(0) is None
+    assert symbols.variable_at(1 << 63) is None
+
+
+def test_all_functions_in_order(recorder: Recorder) -> None:
+    symbols = Symbols(recorder.guest("hello"))
+    assert [f.name for f in symbols.all_functions()].count("solo5_app_main") == 1
+    assert list(symbols.all_functions()) == sorted(symbols.all_functions())
+
+
+def test_the_folder_of_the_compilation(recorder: Recorder) -> None:
+    symbols = Symbols(recorder.guest("hello"))
+    assert symbols.compiled_in(symbols.functions("solo5_app_main")[0].address) == "/guest"
+    assert symbols.compiled_in(0) == ""
+    assert Symbols(b"").compiled_in(0) == ""
