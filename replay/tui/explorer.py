@@ -1,0 +1,185 @@
+"""A recording under exploration: all ways through it, and what was seen at the end of one.
+
+Everything here runs in the thread that owns the timeline; what it gives away is plain data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from monitors.errors import MonitorError
+from replay.engines.errors import EngineError
+from replay.machine.ending import Ending
+from replay.machine.position import Position
+from replay.player.errors import Divergence, PlayerError, StateDivergence
+from replay.player.goals import parse_goal
+from replay.player.source_steps import finish, next_line, step_line
+from replay.player.stops import Direction, Stop, Wanted, Why
+from replay.player.symbols import Symbols
+from replay.player.timeline import Timeline
+from traces.errors import TraceError
+
+FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
+"""What a journey may end with; the guest then stands somewhere, and other ways stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the last journey could not be made, for people. ``event`` is where replay and recording
+    part ways, if that is what it was."""
+
+    text: str
+    event: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The guest as it stands at one position; ``seen`` is what each pane's look has found."""
+
+    position: Position
+    stop: Stop
+    end: Position
+    steps: int
+    checkpoints: Sequence[Position]
+    trouble: Trouble | None = None
+    ending: Ending | None = None
+    """How the guest ended, once the end has been seen."""
+    seen: Mapping[str, object] = field(default_factory=dict)
+
+
+class Explorer:
+    """One timeline with its symbols."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.symbols = Symbols(timeline.guest)
+        self._stop = Stop(timeline.position, Why.START)
+        self._ending: Ending | None = None
+
+    # ---- ways
+
+    def seek(self, position: Position) -> Stop:
+        """To a position, or the end where it is beyond."""
+        return self.timeline.seek(min(position, self.timeline.end))
+
+    def to_start(self) -> Stop:
+        """Before the first instruction."""
+        return self.timeline.seek(self.timeline.start)
+
+    def to_end(self) -> Stop:
+        """Behind the last event."""
+        here = self.timeline.seek(self.timeline.end)
+        if here.why is Why.INTERRUPTED:
+            return here
+        return self.timeline.run(Direction.FORWARD, Wanted())
+
+    def to_event(self, event: int) -> Stop:
+        """Before the instruction by which event number ``event`` happens, so that the stack tells
+        who makes the call."""
+        if event >= self.timeline.end.event:
+            return self.to_end()
+        stop = self.timeline.seek(Position(event + 1))
+        return stop if stop.why is Why.INTERRUPTED else self.timeline.step(-1)
+
+    def step(self, count: int) -> Stop:
+        """Instructions on, or back."""
+        return self.timeline.step(count)
+
+    def step_line(self, direction: Direction, wanted: Wanted) -> Stop:
+        """To the next line, or the one before, in whatever function."""
+        return step_line(self.timeline, self.symbols, direction, wanted)
+
+    def next_line(self, direction: Direction, wanted: Wanted) -> Stop:
+        """The same over calls."""
+        return next_line(self.timeline, self.symbols, direction, wanted)
+
+    def finish(self, direction: Direction, wanted: Wanted) -> Stop:
+        """Out of the function, behind the call or back to it."""
+        return finish(self.timeline, self.symbols, direction, wanted)
+
+    def proceed(self, direction: Direction, wanted: Wanted) -> Stop:
+        """Until something wanted, or the end or start."""
+        return self.timeline.run(direction, wanted)
+
+    def to_goal(self, text: str, direction: Direction) -> Stop:
+        """To the nearest place that a goal writes; raises ``NotThere``, and stays, if there is
+        none."""
+        goal = parse_goal(text, self.symbols, self.timeline)
+        if goal.position is not None:
+            return self.timeline.seek(goal.position)
+        assert goal.wanted is not None
+        here = self.timeline.position
+        stop = self.timeline.run(direction, goal.wanted)
+        if stop.why in (Why.START, Why.END):
+            self.timeline.seek(here)
+            raise NotThere(text, direction, here)
+        return stop
+
+    def last_write(self, address: int, size: int) -> Stop:
+        """To before the last write to memory; raises ``NeverWritten``, and stays."""
+        stop = self.timeline.last_write(address, size)
+        if stop is None:
+            raise NeverWritten(address, size)
+        return stop
+
+    # ---- moments
+
+    def travel(
+        self, way: Callable[[Explorer], Stop], looks: Mapping[str, Callable[[Explorer], object]]
+    ) -> Moment:
+        """Go a way and look around at its end. What fails on it is told in the moment."""
+        trouble = None
+        try:
+            self._stop = way(self)
+            if self._stop.ending is not None:
+                self._ending = self._stop.ending
+        except FAILURES as error:
+            trouble = self._after(error)
+        return replace(self.look(looks), trouble=trouble)
+
+    def look(self, looks: Mapping[str, Callable[[Explorer], object]]) -> Moment:
+        """The present moment."""
+        timeline = self.timeline
+        return Moment(
+            timeline.position,
+            self._stop,
+            timeline.end,
+            timeline.steps,
+            tuple(timeline.checkpoints()),
+            ending=self._ending,
+            seen={name: _seen(look, self) for name, look in looks.items()},
+        )
+
+    def _after(self, error: Exception) -> Trouble:
+        """Where a replay and its recording part ways there is no way on; all others stay open."""
+        with contextlib.suppress(*FAILURES):
+            self.timeline.seek(self.timeline.position)
+        self._stop = Stop(self.timeline.position, Why.REACHED)
+        if isinstance(error, Divergence | StateDivergence):
+            return Trouble(str(error), error.position.event)
+        return Trouble(str(error))
+
+
+class NotThere(PlayerError):
+    """A goal does not occur on the way; ``direction`` is where it was looked for."""
+
+    def __init__(self, text: str, direction: Direction, here: Position) -> None:
+        self.direction = direction
+        where = "behind" if direction is Direction.FORWARD else "before"
+        super().__init__(f"{text} does not occur {where} {here}")
+
+
+class NeverWritten(PlayerError):
+    """Memory holds what it held at the start."""
+
+    def __init__(self, address: int, size: int) -> None:
+        super().__init__(f"nobody wrote to the {size} bytes at {address:#x} before here")
+
+
+def _seen(look: Callable[[Explorer], object], explorer: Explorer) -> object:
+    try:
+        return look(explorer)
+    except FAILURES as error:
+        return Trouble(str(error))
