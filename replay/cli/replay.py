@@ -164,7 +164,7 @@ class _Replay:
             session.close()
 
     def _session(self) -> ReplaySession:
-        from replay.cli.replaying import start_replay
+        from replay.player.starting import start_replay
 
         session, choice = start_replay(
             self._trace,

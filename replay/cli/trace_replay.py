@@ -11,7 +11,6 @@ from monitors.errors import MonitorError
 from replay.cli.divergence import divergence_report
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
-from replay.cli.replaying import start_replay
 from replay.cli.stopping import Stopper
 from replay.cli.trace_dump import EventPrinter, Selection
 from replay.engines.choice import AUTO
@@ -20,6 +19,7 @@ from replay.machine.ending import Stopped
 from replay.machine.position import Position
 from replay.player.errors import Divergence, GuestNeeded, StateDivergence
 from replay.player.session import Changes
+from replay.player.starting import start_replay
 from traces.codec import describe
 from traces.events import Event
 from traces.reader import Trace

@@ -9,11 +9,11 @@ import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.console import ConsoleWrite
-from replay.cli import replaying
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.replay import main
 from replay.engines.errors import EngineUnavailable
 from replay.machine.errors import DeviceFailure
+from replay.player import starting
 from replay.player.verifier import StateVerifier
 from replay.testing.source import ScriptedSource
 from tests.unit.replay.recordings import Recorder
@@ -139,9 +139,9 @@ def test_verbose_says_why_the_recorders_engine_is_not_used(
         raise EngineUnavailable("unicorn", "there is none")
 
     path = hello(recorder)
-    factory = replaying.engine_factory
+    factory = starting.engine_factory
     engines = {"unicorn": refuse, "native": factory("unicorn")}
-    monkeypatch.setattr(replaying, "engine_factory", engines.get)
+    monkeypatch.setattr(starting, "engine_factory", engines.get)
     monkeypatch.setattr(
         "replay.engines.kvm.probe.probe", lambda: EngineUnavailable("kvm", "it emulates")
     )

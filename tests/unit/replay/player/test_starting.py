@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from replay.cli import replaying
-from replay.cli.replaying import start_replay
 from replay.engines.choice import AUTO, Choice
 from replay.engines.errors import EngineUnavailable
 from replay.engines.ports import Engine
 from replay.engines.registry import engine_factory
 from replay.machine.position import Position
+from replay.player import starting
 from replay.player.errors import GuestNeeded
+from replay.player.starting import start_replay
 from traces.reader import Trace, open_trace
 
 CORPUS = Path(__file__).parents[4] / "traces/corpus"
@@ -35,7 +35,7 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
             raise EngineUnavailable(name, "there is none")
         return engine_factory(name)()
 
-    monkeypatch.setattr(replaying, "engine_factory", lambda name: lambda: make(name))
+    monkeypatch.setattr(starting, "engine_factory", lambda name: lambda: make(name))
     monkeypatch.setattr("replay.engines.kvm.probe.probe", lambda: None)
     return names
 
@@ -77,7 +77,7 @@ def test_what_cannot_be_booted_is_closed(monkeypatch: pytest.MonkeyPatch) -> Non
         def close(self) -> None:
             closed.append("engine")
 
-    monkeypatch.setattr(replaying, "engine_factory", lambda _name: Watched)
+    monkeypatch.setattr(starting, "engine_factory", lambda _name: Watched)
     with open_trace(WITHOUT_GUEST) as trace, pytest.raises(GuestNeeded):
         start_replay(trace, "unicorn")
     assert closed == ["engine"]
