@@ -28,7 +28,7 @@ from traces.preamble import Preamble, parse_header, parse_preamble, seal_of
 
 
 class BlockFile:
-    """An open trace file of the size that it had when it was opened."""
+    """An open trace file of the size that it had when it was opened or looked at again."""
 
     def __init__(self, path: Path | str) -> None:
         """Opens ``path``; raises NotATrace for what cannot be read or is not a regular file."""
@@ -61,6 +61,14 @@ class BlockFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def grow(self) -> bool:
+        """Look whether the file has become longer, which then can be read; it does not shrink."""
+        size_bytes = os.fstat(self._fd).st_size
+        if size_bytes <= self.size_bytes:
+            return False
+        self.size_bytes = size_bytes
+        return True
 
     def read(self, offset_bytes: int, size: int) -> bytes:
         """Exactly ``size`` bytes; raises Truncated when the file has fewer there."""

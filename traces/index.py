@@ -38,9 +38,9 @@ class IndexBuilder:
         self.count += 1
         self._next_offset_bytes = offset_bytes + INDEX_STRIDE_BYTES
 
-    def payload(self) -> bytes:
-        """All entries as the payload of an index block."""
-        return bytes(self._packed)
+    def payload(self, start: int = 0) -> bytes:
+        """All entries as the payload of an index block, or those behind its ``start`` bytes."""
+        return bytes(self._packed[start:])
 
 
 class BlockIndex:
@@ -52,6 +52,10 @@ class BlockIndex:
         """Takes an index block's payload; raises Corrupt when it is not as the format says."""
         self._events = array("Q")
         self._offsets = array("Q")
+        self.extend(payload)
+
+    def extend(self, payload: bytes) -> None:
+        """Add the entries of further payload, which follow those before; raises Corrupt."""
         try:
             numbers = unpack_unsigned(payload)
             for first_event in numbers:

@@ -7,7 +7,7 @@ payloads; what cannot be walked over is the damage, and what stands before it th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from traces.blocks import BlockFile
 from traces.errors import DAMAGED, Corrupt, DamagedTrace, WrongVersion
@@ -52,16 +52,30 @@ class Layout:
 
 def find_layout(file: BlockFile, begin_bytes: int, steps: Sequence[Step] = ()) -> Layout:
     """The layout of ``file``; raises WrongVersion for a required block of a later version."""
-    damage: DamagedTrace | None = None
-    trailer = file.trailer()
-    if trailer is not None:
-        try:
-            return _sealed(file, begin_bytes, trailer, steps)
-        except DamagedTrace as error:
-            damage = error
-    walk = _Walk(file, begin_bytes, steps)
-    walk.run()
-    return walk.layout(damage)
+    return LayoutFinder(file, begin_bytes, steps).find()
+
+
+class LayoutFinder:
+    """Finds the layout of a file, and again when the file has become longer."""
+
+    def __init__(self, file: BlockFile, begin_bytes: int, steps: Sequence[Step] = ()) -> None:
+        self._file = file
+        self._begin_bytes = begin_bytes
+        self._steps = steps
+        self._walk = _Walk(file, begin_bytes, steps)
+
+    def find(self) -> Layout:
+        """The layout by now; what was walked over before is not read again, except where it was
+        found damaged, for its bytes may have come since. Raises as ``find_layout``."""
+        damage: DamagedTrace | None = None
+        trailer = self._file.trailer()
+        if trailer is not None:
+            try:
+                return _sealed(self._file, self._begin_bytes, trailer, self._steps)
+            except DamagedTrace as error:
+                damage = error
+        self._walk.run()
+        return self._walk.layout(damage)
 
 
 def require_known(head: BlockHead) -> None:
@@ -118,67 +132,93 @@ def _sealed(file: BlockFile, begin_bytes: int, trailer: Trailer, steps: Sequence
     return Layout(begin_bytes, end_bytes, trailer.event_count, index, summary, sealed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a walk has come: ``next_bytes`` is where the next block is looked for."""
+
+    next_bytes: int
+    end_bytes: int
+    event_count: int
+    summary: Summary | None = None
+
+
 class _Walk:
-    """The blocks of a file that does not tell its own layout."""
+    """The blocks of a file that does not tell its own layout.
+
+    The last block of events is listed when it has been proved, or when another follows it.
+    """
 
     def __init__(self, file: BlockFile, begin_bytes: int, steps: Sequence[Step]) -> None:
         self._file = file
         self._steps = steps
         self._begin_bytes = begin_bytes
-        self._end_bytes = begin_bytes
-        self._event_count = 0
-        self._index = IndexBuilder()
-        self._last_events: BlockHead | None = None
-        self._summary: Summary | None = None
+        self._place = _Place(begin_bytes, begin_bytes, 0)
+        self._builder = IndexBuilder()
+        self._index = BlockIndex(b"")
+        self._indexed_bytes = 0
+        self._unproved: tuple[BlockHead, _Place] | None = None
         self._damage: DamagedTrace | None = None
 
     def run(self) -> None:
+        """Go on to the end of what can be walked over."""
+        self._damage = None
+        if self._unproved is not None:  # it was damaged; perhaps it was not wholly there
+            self._place, self._unproved = self._unproved[1], None
         try:
-            for head in self._file.heads(self._begin_bytes):
+            for head in self._file.heads(self._place.next_bytes):
                 self._take(head)
         except DamagedTrace as error:
             self._damage = error
         try:
-            self._check_last()
+            self._prove_last()
         except DamagedTrace as error:
             self._damage = error
 
     def layout(self, damage: DamagedTrace | None) -> Layout:
+        """What has been found."""
+        place = self._place if self._unproved is None else self._unproved[1]
+        added = self._builder.payload(self._indexed_bytes)
+        self._index.extend(added)
+        self._indexed_bytes += len(added)
         return Layout(
             self._begin_bytes,
-            self._end_bytes,
-            self._event_count,
-            BlockIndex(self._index.payload()),
-            self._summary,
+            place.end_bytes,
+            place.event_count,
+            self._index,
+            self._place.summary,
             sealed=False,
             damage=damage or self._damage,
         )
 
     def _take(self, head: BlockHead) -> None:
         require_known(head)
+        place = self._place
         if head.tag in (INDEX, TRAILER):
+            self._place = replace(place, next_bytes=head.end_bytes)
             return
-        if self._summary is not None:
+        if place.summary is not None:
             what = f"block {head.tag!r} stands behind the summary"
             raise Corrupt(what, offset_bytes=head.offset_bytes, hint=DAMAGED)
         if head.tag == SUMMARY:
-            self._summary = read_summary(self._file, head, self._event_count, self._steps)
+            summary = read_summary(self._file, head, place.event_count, self._steps)
+            self._place = replace(place, next_bytes=head.end_bytes, summary=summary)
             return
+        event_count = place.event_count
         if head.tag == EVENTS:
-            check_order(head, self._event_count)
-            self._index.note(EVENTS, head.first_event, head.offset_bytes)
-            self._event_count += head.count
-            self._last_events = head
-        self._end_bytes = head.end_bytes
+            check_order(head, event_count)
+            self._list_last()
+            self._unproved = head, replace(place, end_bytes=head.offset_bytes)
+            event_count += head.count
+        self._place = _Place(head.end_bytes, head.end_bytes, event_count)
 
-    def _check_last(self) -> None:
+    def _list_last(self) -> None:
+        if self._unproved is not None:
+            head = self._unproved[0]
+            self._builder.note(EVENTS, head.first_event, head.offset_bytes)
+            self._unproved = None
+
+    def _prove_last(self) -> None:
         """A power failure can leave a last block whose bytes were never stored."""
-        head = self._last_events
-        if head is None:
-            return
-        try:
-            self._file.payload(head)
-        except DamagedTrace:
-            self._end_bytes = head.offset_bytes
-            self._event_count = head.first_event
-            raise
+        if self._unproved is not None:
+            self._file.payload(self._unproved[0])
+            self._list_last()

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from traces.arrays import unpack_digests
+from traces.arrays import unpack_digests, unpack_events
 from traces.blocks import BlockFile
 from traces.errors import DAMAGED, BadEvent, Corrupt, DamagedTrace, TraceError
 from traces.events import Event, StateDigest
 from traces.framing import DIGESTS, GUEST, BlockHead
 from traces.header import Header, header_from_map
-from traces.layout import Layout, find_layout, require_known
-from traces.migrate import MIGRATIONS, Migrations, Step, migrate_header
+from traces.layout import Layout, LayoutFinder, require_known
+from traces.migrate import MIGRATIONS, Migrations, Step, migrate_events, migrate_header
 from traces.stream import EventStream
 from traces.summary import Outcome, Summary
 
@@ -29,11 +29,13 @@ class Trace:
     """An open trace; any number of streams may be read from it at once."""
 
     def __init__(
-        self, file: BlockFile, header: Header, layout: Layout, steps: Sequence[Step] = ()
+        self, file: BlockFile, header: Header, finder: LayoutFinder, steps: Sequence[Step] = ()
     ) -> None:
+        """Raises WrongVersion for a required block of a later version."""
         self.file = file
         self.header = header
-        self.layout = layout
+        self.layout = finder.find()
+        self._finder = finder
         self._steps = steps
 
     def __enter__(self) -> Self:
@@ -76,6 +78,23 @@ class Trace:
     def damage(self) -> DamagedTrace | None:
         """What was found where an unfinished trace ends; None where it simply ends."""
         return self.layout.damage
+
+    def refresh(self) -> bool:
+        """Look at what has come since, where the trace is still being written: whether more can be
+        read now, or how the run ended is known now.
+
+        Streams in use go on to the end that they knew; see ``EventStream.extend``. Raises
+        WrongVersion for a required block of a later version, and then stays as it was.
+        """
+        before = self.layout
+        if before.sealed or not (self.file.grow() or before.damage):
+            return False
+        try:
+            self.layout = self._finder.find()
+        except TraceError as error:
+            error.locate(self.path)
+            raise
+        return _extent(self.layout) != _extent(before)
 
     def stream(self, start: int = 0) -> EventStream:
         """The events from ``start``, for a replay."""
@@ -129,6 +148,15 @@ class Trace:
             error.locate(self.path)
             raise
 
+    def arrays(self, head: BlockHead) -> Iterator[list[object]]:
+        """The events of a block as they stand there, their fields not looked at."""
+        try:
+            yield from migrate_events(unpack_events(self.payload(head)), self._steps)
+        except BadEvent as error:
+            error.locate(self.path)
+            error.offset_bytes = head.offset_bytes
+            raise
+
     def payload(self, head: BlockHead) -> bytes:
         """A block's inflated payload, proved by its checksum."""
         try:
@@ -158,7 +186,7 @@ def open_trace(path: Path | str, *, migrations: Migrations = MIGRATIONS) -> Trac
         steps = migrations.plan(preamble)
         values, begin_bytes = file.header()
         header = header_from_map(migrate_header(values, steps), preamble.version)
-        return Trace(file, header, find_layout(file, begin_bytes, steps), steps)
+        return Trace(file, header, LayoutFinder(file, begin_bytes, steps), steps)
     except TraceError as error:
         file.close()
         error.locate(file.path)
@@ -166,3 +194,7 @@ def open_trace(path: Path | str, *, migrations: Migrations = MIGRATIONS) -> Trac
     except BaseException:
         file.close()
         raise
+
+
+def _extent(layout: Layout) -> tuple[int, bool, bool]:
+    return layout.event_count, layout.sealed, layout.summary is not None

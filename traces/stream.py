@@ -77,6 +77,10 @@ class EventStream:
         self._feed(b"")
         self._seek(min(start, layout.event_count))
 
+    def extend(self, layout: Layout) -> None:
+        """Go on where the trace has become longer: ``layout`` is what it is now."""
+        self._layout = layout
+
     @property
     def at_end(self) -> bool:
         """Whether no event is left."""

@@ -80,3 +80,17 @@ def test_short_files_have_no_trailer(tmp_path: Path) -> None:
     (tmp_path / "a.mp").write_bytes(b"x")
     with BlockFile(tmp_path / "a.mp") as file:
         assert file.trailer() is None
+
+
+def test_a_file_that_has_become_longer_can_be_read_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp"
+    path.write_bytes(b"one")
+    with BlockFile(path) as file:
+        path.write_bytes(b"one and two")
+        with pytest.raises(Truncated):
+            file.read(0, 11)
+        assert file.grow()
+        assert file.read(0, 11) == b"one and two"
+        assert not file.grow()
+        path.write_bytes(b"one")
+        assert not file.grow()

@@ -59,3 +59,15 @@ def test_events_before_the_first_entry_are_nowhere() -> None:
 def test_damaged_indices_are_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt, match="index"):
         BlockIndex(data)
+
+
+def test_an_index_may_be_extended_by_what_comes_later() -> None:
+    builder = IndexBuilder()
+    builder.note("E", 0, 100)
+    first = builder.payload()
+    index = BlockIndex(first)
+    builder.note("E", 7, 100 + INDEX_STRIDE_BYTES)
+    index.extend(builder.payload(len(first)))
+    assert index.entries == BlockIndex(builder.payload()).entries
+    with pytest.raises(Corrupt):
+        index.extend(first)

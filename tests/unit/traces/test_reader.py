@@ -5,12 +5,16 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
+from traces.blocks import BlockFile
 from traces.errors import Corrupt, NotATrace, Truncated, WrongVersion
 from traces.events import StateDigest
-from traces.framing import BlockEncoder
+from traces.framing import TRAILER_BYTES, BlockEncoder
 from traces.header import Header
-from traces.reader import open_trace
+from traces.reader import Trace, open_trace
 from traces.summary import Outcome, Summary
 
 MakeTrace = Callable[..., Path]
@@ -146,3 +150,115 @@ def test_damaged_digests_are_typed(make_trace: MakeTrace) -> None:
     path.write_bytes(path.read_bytes() + BlockEncoder().encode("d", 0, 1, b"\x91\x01"))
     with open_trace(path) as trace, pytest.raises(Corrupt, match="digests"):
         list(trace.digests())
+
+
+class GrowingFile:
+    """A copy of a file that comes piece by piece."""
+
+    def __init__(self, original: Path) -> None:
+        self._data = original.read_bytes()
+        self.path = original.with_suffix(".growing")
+        with open_trace(original) as trace:
+            self.begin_bytes = trace.layout.begin_bytes
+        self.size = len(self._data)
+
+    def grow_to(self, size: int) -> None:
+        self.path.write_bytes(self._data[:size])
+
+
+def seen(trace: Trace) -> tuple[object, ...]:
+    layout = trace.layout
+    damage = layout.damage and (type(layout.damage), layout.damage.offset_bytes)
+    known = (layout.event_count, layout.end_bytes, layout.summary, layout.sealed, trace.complete)
+    return *known, layout.index.entries, damage, list(trace.events()), list(trace.digests())
+
+
+def test_trace_that_comes_byte_by_byte_is_at_each_moment_as_if_opened_then(
+    make_trace: MakeTrace,
+) -> None:
+    file = GrowingFile(make_trace(embedded=False, per_block=3, digests=True))
+    file.grow_to(file.begin_bytes)
+    with open_trace(file.path) as trace:
+        for size in range(file.begin_bytes + 1, file.size + 1):
+            file.grow_to(size)
+            before = trace.event_count, trace.complete, trace.summary
+            grown = trace.refresh()
+            assert grown == (before != (trace.event_count, trace.complete, trace.summary))
+            with open_trace(file.path) as opened:
+                assert seen(trace) == seen(opened)
+        assert trace.complete
+        assert not trace.refresh()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_from_any_part_of_a_trace_one_comes_to_the_whole(
+    make_trace: MakeTrace, crossings: SearchStrategy[tuple], data: st.DataObject
+) -> None:
+    run = data.draw(st.lists(crossings, min_size=1, max_size=30))
+    per_block = data.draw(st.integers(1, 8))
+    summary = data.draw(st.sampled_from([None, Summary(Outcome.HALTED)]))
+    digests = data.draw(st.booleans())
+    path = make_trace(run, per_block=per_block, digests=digests, summary=summary)
+    file = GrowingFile(path)
+    sizes = data.draw(st.lists(st.integers(file.begin_bytes, file.size), max_size=6))
+    file.grow_to(min(sizes, default=file.begin_bytes))
+    with open_trace(file.path) as trace, open_trace(path) as whole:
+        for size in sorted(sizes):
+            file.grow_to(size)
+            trace.refresh()
+        file.grow_to(file.size)
+        trace.refresh()
+        assert seen(trace) == seen(whole)
+        assert trace.guest() == whole.guest()
+
+
+def test_bytes_of_the_last_block_may_come_after_its_length(make_trace: MakeTrace) -> None:
+    path = make_trace(summary=None, per_block=8)
+    data = path.read_bytes()
+    path.write_bytes(data[:-40] + bytes(40))
+    with open_trace(path) as trace:
+        assert (trace.event_count, trace.refresh(), type(trace.damage)) == (8, False, Corrupt)
+        path.write_bytes(data)
+        assert (trace.refresh(), trace.event_count, trace.damage) == (True, 16, None)
+        assert len(list(trace.events())) == 16
+
+
+def test_what_was_walked_over_is_not_read_again(
+    make_trace: MakeTrace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_trace(summary=None, per_block=1)
+    file = GrowingFile(path)
+    file.grow_to(file.size - 1)
+    read: list[int] = []
+    original = BlockFile.read
+
+    def counted(self: BlockFile, offset_bytes: int, size: int) -> bytes:
+        read.append(offset_bytes)
+        return original(self, offset_bytes, size)
+
+    with open_trace(file.path) as trace:
+        end = trace.layout.end_bytes
+        monkeypatch.setattr(BlockFile, "read", counted)
+        file.grow_to(file.size)
+        assert trace.refresh()
+    assert min(read) >= min(end, file.size - TRAILER_BYTES)
+
+
+def test_block_of_a_later_version_is_refused_when_it_comes(make_trace: MakeTrace) -> None:
+    path = make_trace(summary=None)
+    with open_trace(path) as trace:
+        path.write_bytes(path.read_bytes() + BlockEncoder().encode("Z", 16, 3, b"later"))
+        for _ in range(2):
+            with pytest.raises(WrongVersion, match="'Z'"):
+                trace.refresh()
+            path.write_bytes(path.read_bytes() + b"more")
+        assert len(list(trace.events())) == 16
+
+
+def test_file_that_becomes_shorter_brings_nothing(make_trace: MakeTrace) -> None:
+    path = make_trace(summary=None)
+    with open_trace(path) as trace:
+        path.write_bytes(path.read_bytes()[:-3])
+        assert not trace.refresh()
+        assert trace.event_count == 16

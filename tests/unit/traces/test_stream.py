@@ -262,3 +262,41 @@ def test_flipped_bit_is_found_where_it_is_met(make_trace: MakeTrace, run: tuple)
         with pytest.raises(DamagedTrace) as caught:
             stream.match(run[8][0])
         assert caught.value.offset_bytes == second
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_stream_at_the_end_goes_on_when_the_trace_has_grown(
+    make_trace: MakeTrace, run: tuple, asked: bool
+) -> None:
+    path = make_trace(per_block=4)
+    data = path.read_bytes()
+    blocks = [at for at in range(len(data)) if data.startswith(b"\x96\xa1E", at)]
+    path.write_bytes(data[: blocks[2]])
+    with open_trace(path) as trace:
+        matching, raw = trace.stream(), trace.stream()
+        for call, result in run[:8]:
+            assert matching.match(call) == result
+        raw.jump(4, *_behind(raw))
+        raw.jump(4, *_behind(raw))
+        if asked:
+            assert matching.match(run[8][0]) is None
+            assert matching.peek() is None
+            assert raw.raw() is None
+        path.write_bytes(data)
+        assert trace.refresh()
+        for stream in (matching, raw):
+            stream.extend(trace.layout)
+            for call, result in run[8:]:
+                assert stream.match(call) == result
+            assert stream.at_end
+
+
+def _behind(stream: EventStream) -> tuple[int, tuple[int, int, int, int]]:
+    """The end of the block at hand, and the readings there."""
+    block = stream.raw()
+    assert block is not None
+    decoder = EventDecoder()
+    decoder.restore(block.state)
+    for array in unpack_events(block.payload[block.offset :]):
+        decoder.decode(array)
+    return len(block.payload), decoder.state()

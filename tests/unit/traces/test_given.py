@@ -1,0 +1,48 @@
+"""The bytes that a guest gave, as a trace knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from traces.errors import BadEvent
+from traces.framing import BlockEncoder
+from traces.given import GivenCall, GivenCalls
+from traces.reader import open_trace
+from traces.tags import BLOCK_WRITE, CONSOLE_WRITE, NET_WRITE
+
+MakeTrace = Callable[..., Path]
+EVERY = [
+    GivenCall(2, CONSOLE_WRITE, 6),
+    GivenCall(5, BLOCK_WRITE, 512),
+    GivenCall(9, NET_WRITE, 6),
+]
+
+
+def test_every_call_with_bytes_is_told(make_trace: MakeTrace) -> None:
+    with open_trace(make_trace()) as trace:
+        assert list(GivenCalls(trace)) == EVERY
+
+
+def test_it_goes_on_when_the_trace_has_grown(make_trace: MakeTrace) -> None:
+    path = make_trace(per_block=4)
+    data = path.read_bytes()
+    second = data.index(b"\x96\xa1E", data.index(b"\x96\xa1E") + 1)
+    path.write_bytes(data[:second])
+    with open_trace(path) as trace:
+        calls = GivenCalls(trace)
+        assert list(calls) == EVERY[:1]
+        assert list(calls) == []
+        path.write_bytes(data)
+        assert trace.refresh()
+        assert list(calls) == EVERY[1:]
+
+
+@pytest.mark.parametrize("event", [b"\x92\x03\xc4\x01x", b"\x91\x03"])
+def test_a_length_that_is_none(make_trace: MakeTrace, event: bytes) -> None:
+    path = make_trace(summary=None)
+    path.write_bytes(path.read_bytes() + BlockEncoder().encode("E", 16, 1, event))
+    with open_trace(path) as trace, pytest.raises(BadEvent):
+        list(GivenCalls(trace))
