@@ -168,6 +168,15 @@ class RewindableReplay:
         """How many recorded digests agreed."""
         return self._verifier.verified
 
+    def extend(self) -> bool:
+        """Look whether a trace that is still being written has become longer, or was finished: the
+        end is there then, and all positions stay what they are. Raises WrongVersion."""
+        if not self.trace.refresh():
+            return False
+        self._source.extend()
+        self._verifier.extend()
+        return True
+
     def watch_host_writes(self, told: Callable[[int, int], object] | None) -> None:
         """Tell ``told`` of the physical range of every write by a call's result."""
         self._tap.on_write = told

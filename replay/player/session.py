@@ -106,6 +106,15 @@ class ReplaySession:
             ending = self._run_instructions(until)
         return Replayed(ending, self.position, self._verifier.verified)
 
+    def extend(self) -> bool:
+        """Look whether a trace that is still being written has become longer, or was finished: then
+        ``run`` goes on. Raises WrongVersion."""
+        if not self.trace.refresh():
+            return False
+        self._source.extend()
+        self._verifier.extend()
+        return True
+
     def close(self) -> None:
         """Give the machine back."""
         self._source.close()

@@ -57,6 +57,10 @@ class Replaying:
         self.stream = self._trace.stream(event)
         self._match = self.stream.match
 
+    def extend(self) -> None:
+        """The trace has become longer."""
+        self.stream.extend(self._trace.layout)
+
     def close(self) -> None:
         """Forget the block devices' contents."""
         self.blocks.close()

@@ -9,6 +9,7 @@ from replay.machine.digest import machine_digest
 from replay.machine.machine import Machine
 from replay.machine.position import Position
 from replay.player.errors import StateDivergence
+from traces.events import StateDigest
 from traces.reader import Trace
 
 
@@ -18,8 +19,15 @@ class StateVerifier:
     def __init__(self, machine: Machine, trace: Trace) -> None:
         self.verified = 0
         self._machine = machine
-        self._digests = trace.digests()
-        self._next = next(self._digests, None)
+        self._trace = trace
+        self._behind = 0
+        self.extend()
+
+    def extend(self) -> None:
+        """Look for what the recording has come to have since."""
+        self._digests = self._trace.digests(self._behind)
+        self._next: StateDigest | None = None
+        self._advance()
 
     @property
     def due(self) -> int:
@@ -30,7 +38,7 @@ class StateVerifier:
         """See ``replay.machine.ports.Observer``; raises ``StateDivergence``."""
         recorded = self._next
         while recorded is not None and recorded.event < index:  # a replay may begin behind it
-            recorded = self._next = next(self._digests, None)
+            recorded = self._advance()
         if recorded is None or index != recorded.event:
             return
         actual = machine_digest(self._machine)
@@ -45,4 +53,10 @@ class StateVerifier:
         if wrong:
             raise StateDivergence(Position(index + 1), " and ".join(wrong))
         self.verified += 1
+        self._advance()
+
+    def _advance(self) -> StateDigest | None:
+        if self._next is not None:
+            self._behind = self._next.event + 1
         self._next = next(self._digests, None)
+        return self._next

@@ -20,6 +20,7 @@ from replay.player.errors import BadPosition, Divergence, GuestNeeded
 from replay.player.session import Changes, ReplaySession
 from replay.player.source import ConsoleSink, Replaying
 from replay.testing.source import ScriptedSource
+from tests.unit.replay.growing import Growing
 from tests.unit.replay.recordings import Recorder, new_engine
 from traces.errors import BadEvent
 from traces.reader import open_trace
@@ -212,3 +213,22 @@ def test_an_answer_that_does_not_fit_its_call_is_the_traces_fault(
         replay.run()
     assert "Done for" in str(caught.value)
     assert caught.value.index == replay.position.event
+
+
+def test_a_recording_that_still_grows_is_replayed_as_it_comes(recorder: Recorder) -> None:
+    recording = recorder.record("hello")
+    events = recording.recorded.events
+    growing = Growing(recording.path, per_block=3, blocks=1)
+    with session(growing.path) as replay:
+        assert not replay.extend()
+        while growing.left:
+            replayed = replay.run()
+            assert (replayed.ending, replayed.position) == (
+                Reached(),
+                Position(replay.trace.event_count),
+            )
+            growing.grow()
+            assert replay.extend()
+        replayed = replay.run()
+        assert (replayed.ending, replayed.position.event) == (Halted(0), events)
+        assert replayed.digests_verified == 1

@@ -109,3 +109,21 @@ def test_refused_transfers_teach_nothing(tmp_path: Path) -> None:
         assert source.answer(read) == BlockData(2, b"")
         with pytest.raises(Corrupt, match="do not occur before"):
             source.answer(read)
+
+
+def test_it_answers_on_when_the_trace_has_grown(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp"
+    with TraceWriter(path, HEADER, None, flush_interval_s=None, clock=lambda: 0.0) as writer:
+        writer.append(WALL_CLOCK, ClockReading(1))
+        writer.flush()
+        with open_trace(path) as trace:
+            source = Replaying(trace, bytearray().extend)
+            assert source.answer(WALL_CLOCK) == ClockReading(1)
+            with pytest.raises(Divergence):
+                source.answer(WALL_CLOCK)
+            writer.append(WALL_CLOCK, ClockReading(2))
+            writer.flush()
+            assert trace.refresh()
+            source.extend()
+            assert source.answer(WALL_CLOCK) == ClockReading(2)
+            source.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,3 +77,32 @@ def test_a_changed_byte_is_found(machine: Machine, tmp_path: Path) -> None:
         machine.ram.view[machine.plan.mem_size - 1] = 1
         with pytest.raises(StateDivergence, match="memory"):
             cross(verifier, 0)
+
+
+def test_digests_that_come_later_are_compared_too(machine: Machine, tmp_path: Path) -> None:
+    now = machine_digest(machine)
+    both = (now.registers, now.memory)
+    path = tmp_path / "a.mp"
+    with TraceWriter(path, HEADER, None, flush_interval_s=None, clock=lambda: 0.0) as writer:
+
+        def cross_recorded(verifier: StateVerifier, *indices: int) -> None:
+            for index in indices:
+                writer.append(WALL_CLOCK, ANSWER)
+                writer.digest(index, *both)
+            writer.flush()
+            trace.refresh()
+            verifier.extend()
+            cross(verifier, *indices)
+
+        writer.append(WALL_CLOCK, ANSWER)
+        writer.digest(0, *both)
+        writer.flush()
+        with open_trace(path) as trace:
+            verifier = StateVerifier(machine, trace)
+            assert verifier.due == 0
+            cross_recorded(verifier, 1, 2)  # that of 0 is passed over
+            assert verifier.verified == 2
+            verifier.extend()
+            assert verifier.due == sys.maxsize
+            cross_recorded(verifier, 3)
+            assert verifier.verified == 3
