@@ -81,6 +81,11 @@ class Timeline:
         """The last position: all events of the recording are done."""
         return self._replay.end
 
+    def extend(self) -> bool:
+        """Look whether a trace that is still being written has become longer, or was finished:
+        ``end`` is the new one then, and the guest stands where it stood. Raises WrongVersion."""
+        return self._replay.extend()
+
     @property
     def steps(self) -> int:
         """Instructions and events from the start to here."""

@@ -17,6 +17,7 @@ from replay.player.rewind import RewindableReplay
 from replay.player.session import Changes
 from replay.player.stops import Break, Wanted, Why
 from replay.player.timeline import Timeline
+from tests.unit.replay.growing import Growing
 from tests.unit.replay.player.travelled import (
     BACK,
     BOX_BYTES,
@@ -331,3 +332,24 @@ def test_progress_is_told_and_checkpoints_thin_out(
         costs = [each.cost for each in timeline._replay.checkpoints]
         assert costs == sorted(costs)
         assert len(timeline.checkpoints()) < len(told)
+
+
+def test_a_recording_that_still_grows_is_travelled_as_far_as_it_goes(journey: Journey) -> None:
+    moments = {each.position: each for each in journey.moments}
+    growing = Growing(journey.path, per_block=6, blocks=3)
+    with travelling(growing.path) as timeline:
+        assert not timeline.extend()
+        while growing.left:
+            end = timeline.end
+            stop = timeline.run(ON, Wanted())
+            assert (stop.why, stop.position, stop.ending) == (Why.END, end, None)
+            before = timeline.step(-200).position
+            growing.grow(added_bytes=7)
+            assert timeline.extend()
+            assert timeline.end > end
+            assert moment(timeline, journey) == moments[before]
+            timeline.seek(end)
+            assert moment(timeline, journey) == moments[end]
+        stop = timeline.run(ON, Wanted())
+        assert (stop.why, stop.ending) == (Why.END, Halted(7))
+        assert timeline.position == journey.moments[-1].position
