@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitors.ports import Registers
+from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.gdbstub.monitor_commands import MonitorCommands
 from replay.gdbstub.monitor_questions import Describe
+from replay.player.errors import BadPlace
 from replay.player.stops import Direction, Stop, Wanted
 from replay.player.timeline import Timeline
 
@@ -74,7 +76,11 @@ class TimelineTarget:
 
     def start_over(self, words: tuple[str, ...]) -> Stop:
         """To the place that the first word names; to the start without one."""
-        return self._journey.seek(self._commands.places.find(words[0] if words else "start"))
+        try:
+            place = self._commands.places.find(words[0] if words else "start")
+        except BadPlace as error:
+            raise Refused(str(error)) from error
+        return self._journey.seek(place)
 
     def begin_call(self) -> None:
         """The client is about to let the guest call a function."""

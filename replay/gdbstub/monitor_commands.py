@@ -11,8 +11,8 @@ from replay.gdbstub.monitor_command import MonitorCommand
 from replay.gdbstub.monitor_marks import Marks
 from replay.gdbstub.monitor_questions import Describe, Questions
 from replay.gdbstub.monitor_ways import Ways
-from replay.gdbstub.places import Places
 from replay.player.errors import PlayerError
+from replay.player.places import Places
 from traces.errors import TraceError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.gdbstub.monitor_command import MonitorCommand, number
-from replay.gdbstub.places import Places
 from replay.player.notebook import Notebook, load_notebook, notebook_path
+from replay.player.places import Places
 
 _NAME_CHARS_MAX = 64
 _NOTE_CHARS_MAX = 4096

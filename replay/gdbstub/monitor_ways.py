@@ -8,8 +8,8 @@ from functools import cached_property
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.gdbstub.monitor_command import MEMORY_BYTES_MAX, MonitorCommand, arrival, number
-from replay.gdbstub.places import Places
 from replay.player.goals import parse_goal
+from replay.player.places import Places
 from replay.player.stops import Direction, Stop, Why
 from replay.player.symbols import Symbols
 

@@ -54,3 +54,7 @@ class DamagedCheckpoint(PlayerError):
 
 class GuestNeeded(PlayerError):
     """The trace does not embed its guest and no file was given."""
+
+
+class BadPlace(PlayerError):
+    """A text that names no place of the recording, or no checkpoint that was kept."""

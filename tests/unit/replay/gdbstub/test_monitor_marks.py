@@ -10,9 +10,10 @@ import pytest
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.gdbstub.monitor_marks import Marks
-from replay.gdbstub.places import Places
 from replay.machine.position import Position
+from replay.player.errors import BadPlace
 from replay.player.notebook import notebook_path
+from replay.player.places import Places
 
 Do = Callable[..., str]
 
@@ -65,7 +66,7 @@ def test_bookmarks_outlive_the_session(
     assert later.find("first_loss") == Position(5, 10)
     assert again("delete bookmark", "first_loss") == "bookmark first_loss is forgotten"
     assert not notebook.exists()
-    with pytest.raises(Refused):
+    with pytest.raises(BadPlace):
         later.find("first_loss")
     with pytest.raises(Refused):
         again("delete bookmark", "first_loss")

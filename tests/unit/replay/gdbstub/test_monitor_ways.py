@@ -9,9 +9,9 @@ import pytest
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
 from replay.gdbstub.monitor_ways import Ways
-from replay.gdbstub.places import Places
 from replay.machine.position import Position
-from replay.player.errors import PlayerError
+from replay.player.errors import BadPlace, PlayerError
+from replay.player.places import Places
 
 Go = Callable[..., str]
 
@@ -34,7 +34,7 @@ def test_to_places(go: Go, journey: Journey, places: Places) -> None:
     assert go("restart", "1") == "at 5+10"
     assert go("restart") == "at 0"
     assert go("restart", "c1") == "at 5+10"
-    with pytest.raises(Refused):
+    with pytest.raises(BadPlace):
         go("restart", "2")
     with pytest.raises(Refused):
         go("seek", "10000")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from replay.gdbstub.errors import Refused
-from replay.gdbstub.places import Places
 from replay.machine.position import Position
+from replay.player.errors import BadPlace
+from replay.player.places import Places
 
 END = Position(99)
 
@@ -26,7 +26,7 @@ def test_every_way_to_write_a_place() -> None:
 
 @pytest.mark.parametrize("text", ["c2", "c", "", "x", "1+", "c-1"])
 def test_what_is_no_place(text: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(BadPlace):
         Places(Position(0), END).find(text)
 
 
@@ -43,7 +43,7 @@ def test_numbers_are_never_used_again() -> None:
     places.forget(1)
     assert places.keep(Position(2)) == 2
     assert dict(places.kept) == {2: Position(2)}
-    with pytest.raises(Refused):
+    with pytest.raises(BadPlace):
         places.forget(1)
 
 
@@ -51,5 +51,5 @@ def test_there_is_a_limit() -> None:
     places = Places(Position(0), END)
     for number in range(10_000):
         places.keep(Position(number))
-    with pytest.raises(Refused):
+    with pytest.raises(BadPlace):
         places.keep(Position(1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from replay.gdbstub.errors import Refused
 from replay.machine.position import Position, parse_position
+from replay.player.errors import BadPlace
 
 _NUMBERED = re.compile(r"c(\d{1,9})", re.ASCII)
 _KEPT_MAX = 10_000
@@ -30,25 +30,25 @@ class Places:
     def keep(self, position: Position) -> int:
         """A new checkpoint's number."""
         if len(self._kept) >= _KEPT_MAX:
-            raise Refused(f"no more than {_KEPT_MAX} checkpoints; delete some")
+            raise BadPlace(f"no more than {_KEPT_MAX} checkpoints; delete some")
         self._last += 1
         self._kept[self._last] = position
         return self._last
 
     def forget(self, number: int) -> None:
-        """Raises ``Refused`` for a number that there is not."""
+        """Raises ``BadPlace`` for a number that there is not."""
         self.numbered(number)
         del self._kept[number]
 
     def numbered(self, number: int) -> Position:
-        """Raises ``Refused`` for a number that there is not."""
+        """Raises ``BadPlace`` for a number that there is not."""
         if number not in self._kept:
-            raise Refused(f"there is no checkpoint {number}; `info checkpoints` lists them")
+            raise BadPlace(f"there is no checkpoint {number}; `info checkpoints` lists them")
         return self._kept[number]
 
     def find(self, text: str) -> Position:
         """``start``, ``end``, ``cN`` for a checkpoint, a position, or a bookmark; raises
-        ``Refused``."""
+        ``BadPlace``."""
         if text in self._named:
             return self._named[text]
         if match := _NUMBERED.fullmatch(text):
@@ -59,7 +59,7 @@ class Places:
             marked = self.bookmarks().get(text)
             if marked is None:
                 other = "start, end, cN for a checkpoint, or a bookmark"
-                raise Refused(f"{error}, or {other}") from error
+                raise BadPlace(f"{error}, or {other}") from error
             return marked
 
     def is_taken(self, name: str) -> bool:
