@@ -261,18 +261,9 @@ class _Replay:
         return status
 
     def _cut_short(self, replayed: Replayed) -> int:
-        from traces.summary import Outcome
+        from replay.player.verdict import why_cut_short
 
-        summary = self._trace.summary
-        how = {
-            Outcome.INTERRUPTED: "the recording was stopped by its operator",
-            Outcome.HOST_FAILURE: "the recording ended with a failing device",
-            Outcome.REFUSED: "the recording ended where the engine could not go on",
-            Outcome.SALVAGED: "the trace was salvaged from a damaged one",
-        }.get(summary.outcome if summary else Outcome.HALTED, "the recorder was killed")
-        detail = f": {summary.detail}" if summary and summary.detail else ""
-        damage = f" ({self._trace.damage})" if self._trace.damage else ""
-        self._say_verdict(f"faithful so far: {_amount(replayed)}; {how}{detail}{damage}")
+        self._say_verdict(f"faithful so far: {_amount(replayed)}; {why_cut_short(self._trace)}")
         return ReplayStatus.INCOMPLETE
 
     def _reached(self, session: ReplaySession, replayed: Replayed) -> int:

@@ -25,7 +25,7 @@ class Growing:
             ends = [each.offset_bytes for each in trace.blocks() if each.tag == EVENTS]
         self._ends = [*ends[1:], len(self._data)]
         self.left = len(self._ends)
-        self.path.touch()
+        self.path.write_bytes(b"")
         for _ in range(blocks):
             self.grow()
 

@@ -28,3 +28,19 @@ def test_the_entries_before_an_event() -> None:
     log.note(7, b"two")
     assert list(log.entries(7)) == [(3, b"one")]
     assert list(log.entries(8)) == [(3, b"one"), (7, b"two")]
+
+
+def test_places_and_events() -> None:
+    log = ConsoleLog()
+    log.add((3, 4, 9), (2, 0, 4), b"ab\ncde")
+    assert log.size == 6
+    assert [log.event_at(offset) for offset in range(6)] == [3, 3, 9, 9, 9, 9]
+    assert [log.size_before(event) for event in (0, 3, 4, 9, 10)] == [0, 0, 2, 2, 6]
+    assert log.text(1, 4) == b"b\nc"
+    assert (log.find(b"c", 0, 6), log.find(b"c", 5, 6)) == (3, -1)
+    assert (log.find_last(b"b", 0, 6), log.find_last(b"b", 0, 1)) == (1, -1)
+
+
+def test_what_is_not_wholly_there_is_not_there() -> None:
+    log = ConsoleLog()
+    assert (log.size, log.before(9), list(log.entries(9))) == (0, b"", [])
