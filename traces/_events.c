@@ -1,6 +1,6 @@
 /*
- * EventBuffer: the twin of buffer.py, event by event in C. Whatever is not as the calls' types say it
- * is left to Python (UNUSUAL), which finds words for it.
+ * EventBuffer and skim: the twins of buffer.py and skimming.py, event by event in C. Whatever is not
+ * as the calls' types or the format say it is left to Python, which finds words for it.
  *
  * Every method is one step under the interpreter's lock: none runs Python code while the buffer is
  * being changed, so that the recorder and the flusher need no lock of their own.
@@ -10,6 +10,7 @@
 #include <structmember.h>
 
 #include "event_format.h"
+#include "event_skimming.h"
 
 enum stored { STORED, FIRST, FULL, UNUSUAL }; /* buffer.py, Stored */
 
@@ -508,8 +509,106 @@ static PyType_Spec buffer_spec = {
     "traces._events.CompiledBuffer", sizeof(struct buffer), 0, Py_TPFLAGS_DEFAULT, buffer_slots,
 };
 
+/* Events passed over, one after another, into columns that hold `room` of them. */
+struct columns {
+    uint8_t *kinds;
+    int64_t *times;
+    PyObject *walls;
+    Py_ssize_t count, room;
+};
+
+static int note_wall(struct columns *columns, int64_t offset)
+{
+    PyObject *entry = Py_BuildValue("nL", columns->count, (long long)offset);
+    int failed = entry ? PyList_Append(columns->walls, entry) : -1;
+    Py_XDECREF(entry);
+    return failed;
+}
+
+/* Stops behind the last event that is one; `s` is then as it was there. */
+static int skim_columns(struct columns *columns, struct event_skimmer *s)
+{
+    while (columns->count < columns->room) {
+        struct event_skimmer before = *s;
+        unsigned tag = event_skim(s);
+        if (!tag) {
+            *s = before;
+            return 0;
+        }
+        if (s->wall_moved && note_wall(columns, s->clock.wall_offset) < 0)
+            return -1;
+        columns->kinds[columns->count] = (uint8_t)tag;
+        columns->times[columns->count++] = s->clock.now;
+    }
+    return 0;
+}
+
+static PyObject *skimmed(const struct columns *columns, const struct event_skimmer *s,
+                         Py_ssize_t offset)
+{
+    const struct event_prior *prior = &s->prior;
+    const struct event_clock *clock = &s->clock;
+    return Py_BuildValue("nny#y#O(KKKK)(LLLLI)", columns->count, offset, columns->kinds,
+                         columns->count, columns->times,
+                         columns->count * (Py_ssize_t)sizeof *columns->times, columns->walls,
+                         prior->wall, prior->monotonic, prior->cycles, prior->special_cycles,
+                         clock->now, clock->monotonic_zero, clock->cycles_zero,
+                         clock->wall_offset, clock->seen);
+}
+
+static PyObject *skim_payload(Py_buffer *payload, Py_ssize_t offset, Py_ssize_t room,
+                              struct event_skimmer *s)
+{
+    const uint8_t *begin = payload->buf;
+    struct columns columns = {NULL, NULL, PyList_New(0), 0, room};
+    PyObject *result = NULL;
+    s->from = (struct event_reader){begin + offset, begin + payload->len, true};
+    columns.kinds = PyMem_Malloc((size_t)room + 1);
+    columns.times = PyMem_Malloc(((size_t)room + 1) * sizeof *columns.times);
+    if (columns.walls && (!columns.kinds || !columns.times))
+        PyErr_NoMemory();
+    else if (columns.walls && skim_columns(&columns, s) == 0)
+        result = skimmed(&columns, s, s->from.at - begin);
+    PyMem_Free(columns.kinds);
+    PyMem_Free(columns.times);
+    Py_XDECREF(columns.walls);
+    return result;
+}
+
+static PyObject *events_skim(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer payload;
+    Py_ssize_t offset, count;
+    unsigned long long wall, monotonic, cycles, special, tsc_hz;
+    long long now, monotonic_zero, cycles_zero, wall_offset;
+    unsigned seen;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "y*nn(KKKK)(LLLLI)K", &payload, &offset, &count, &wall,
+                          &monotonic, &cycles, &special, &now, &monotonic_zero, &cycles_zero,
+                          &wall_offset, &seen, &tsc_hz))
+        return NULL;
+    struct event_skimmer s = {
+        .prior = {wall, monotonic, cycles, special},
+        .clock = {now, monotonic_zero, cycles_zero, wall_offset, seen},
+        .tsc_hz = tsc_hz,
+    };
+    if (offset < 0 || offset > payload.len || count < 0 || !tsc_hz) {
+        PyErr_SetString(PyExc_ValueError, "an offset within the payload, a count, a frequency");
+    } else {
+        Py_ssize_t most = (payload.len - offset) / 2; /* an array's head and a tag */
+        result = skim_payload(&payload, offset, count < most ? count : most, &s);
+    }
+    PyBuffer_Release(&payload);
+    return result;
+}
+
+static PyMethodDef events_functions[] = {
+    {"skim", events_skim, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 static struct PyModuleDef events_module = {
-    PyModuleDef_HEAD_INIT, "traces._events", NULL, -1, NULL, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "traces._events", NULL, -1, events_functions, NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__events(void)

@@ -12,3 +12,21 @@ class CompiledBuffer:
     def take(self) -> tuple[bytes, int, int]: ...
     def skip(self, count: int, /) -> None: ...
     def close(self) -> None: ...
+
+def skim(
+    payload: bytes,
+    offset: int,
+    count: int,
+    readings: tuple[int, int, int, int],
+    clock: tuple[int, int, int, int, int],
+    tsc_hz: int,
+    /,
+) -> tuple[
+    int,
+    int,
+    bytes,
+    bytes,
+    list[tuple[int, int]],
+    tuple[int, int, int, int],
+    tuple[int, int, int, int, int],
+]: ...

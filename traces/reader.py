@@ -21,6 +21,7 @@ from traces.framing import DIGESTS, GUEST, BlockHead
 from traces.header import Header, header_from_map
 from traces.layout import Layout, LayoutFinder, require_known
 from traces.migrate import MIGRATIONS, Migrations, Step, migrate_events, migrate_header
+from traces.packing import Malformed, new_packer
 from traces.stream import EventStream
 from traces.summary import Outcome, Summary
 
@@ -156,6 +157,16 @@ class Trace:
             error.locate(self.path)
             error.offset_bytes = head.offset_bytes
             raise
+
+    def event_payload(self, head: BlockHead) -> bytes:
+        """The events of a block as bytes in the present version's form."""
+        if not self._steps:
+            return self.payload(head)
+        pack = new_packer()
+        try:
+            return b"".join(map(pack, self.arrays(head)))
+        except Malformed as error:
+            raise BadEvent(f"cannot be brought up to date ({error})", path=self.path) from error
 
     def payload(self, head: BlockHead) -> bytes:
         """A block's inflated payload, proved by its checksum."""

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from traces.arrays import unpack_events
 from traces.blocks import BlockFile
-from traces.errors import Corrupt, NotATrace, Truncated, WrongVersion
+from traces.errors import BadEvent, Corrupt, NotATrace, Truncated, WrongVersion
 from traces.events import StateDigest
-from traces.framing import TRAILER_BYTES, BlockEncoder
+from traces.framing import EVENTS, TRAILER_BYTES, BlockEncoder
 from traces.header import Header
+from traces.migrate import Step
 from traces.reader import Trace, open_trace
 from traces.summary import Outcome, Summary
 
@@ -262,3 +264,21 @@ def test_file_that_becomes_shorter_brings_nothing(make_trace: MakeTrace) -> None
         path.write_bytes(path.read_bytes()[:-3])
         assert not trace.refresh()
         assert trace.event_count == 16
+
+
+def test_events_as_bytes_are_those_of_the_present_version(make_trace: MakeTrace) -> None:
+    step = Step(dict, dict, lambda arrays: ([*array, 7] for array in arrays))
+    with open_trace(make_trace()) as trace:
+        head = next(head for head in trace.blocks() if head.tag == EVENTS)
+        before = list(trace.arrays(head))
+        assert list(unpack_events(trace.event_payload(head))) == before
+        trace._steps = (step,)
+        assert list(unpack_events(trace.event_payload(head))) == [[*array, 7] for array in before]
+
+
+def test_a_step_that_makes_nonsense_is_damage(make_trace: MakeTrace) -> None:
+    with open_trace(make_trace()) as trace:
+        head = next(head for head in trace.blocks() if head.tag == EVENTS)
+        trace._steps = (Step(dict, dict, lambda arrays: ([2**70] for _ in arrays)),)
+        with pytest.raises(BadEvent, match="up to date"):
+            trace.event_payload(head)
