@@ -1,4 +1,4 @@
-"""The signs beside code, for terminals with and without more than ASCII."""
+"""The signs beside code and titles, for terminals with and without more than ASCII."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Glyphs:
     top: str
     bottom: str
     head: str
+    opened: str
+    closed: str
     change: str = "*"
 
     def pointer(self, *, is_here: bool) -> str:
@@ -26,5 +28,5 @@ class Glyphs:
         return self.here if is_here else self.chosen
 
 
-UNICODE = Glyphs("●", "○", "◆", "▶", "▷", "│", "─", "╭", "╰", "→")
-ASCII = Glyphs("B", "b", "#", ">", "-", "|", "-", ",", "`", ">")
+UNICODE = Glyphs("●", "○", "◆", "▶", "▷", "│", "─", "╭", "╰", "→", "▾", "▸")
+ASCII = Glyphs("B", "b", "#", ">", "-", "|", "-", ",", "`", ">", "-", "+")
