@@ -52,6 +52,12 @@ class SourceFiles:
         self._kept: dict[tuple[str, str], Source] = {}
         self._kept_bytes = 0
 
+    def add(self, folder: Path) -> None:
+        """Look below ``folder``, too, before all others; what was not found is looked for again."""
+        self._folders.insert(0, folder)
+        self._kept.clear()
+        self._kept_bytes = 0
+
     def find(self, path: str, compiled_in: str = "") -> Source:
         """The file that ``path`` names; relative paths start in the folder ``compiled_in``."""
         key = path, compiled_in

@@ -13,13 +13,19 @@ from monitors.errors import MonitorError
 from replay.engines.errors import EngineError
 from replay.machine.ending import Ending
 from replay.machine.position import Position
+from replay.player.call_sites import CallSite, call_sites
 from replay.player.errors import Divergence, PlayerError, StateDivergence
 from replay.player.goals import parse_goal
+from replay.player.source_files import SourceFiles
 from replay.player.source_steps import finish, next_line, step_line
-from replay.player.stops import Direction, Stop, Wanted, Why
+from replay.player.stops import Break, Direction, Stop, View, Wanted, Why
 from replay.player.symbols import Symbols
 from replay.player.timeline import Timeline
+from replay.tui.model.code import CodeLooker
 from traces.errors import TraceError
+
+_LONGEST = 15
+"""Bytes of an instruction."""
 
 FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
 """What a journey may end with; the guest then stands somewhere, and other ways stay open."""
@@ -47,16 +53,28 @@ class Moment:
     ending: Ending | None = None
     """How the guest ended, once the end has been seen."""
     seen: Mapping[str, object] = field(default_factory=dict)
+    because: str = ""
+    """More of why it stands here, where there is more to say."""
+
+    def with_seen(self, seen: Mapping[str, object]) -> Moment:
+        """The same, with more looked at."""
+        return replace(self, seen={**self.seen, **seen})
 
 
 class Explorer:
-    """One timeline with its symbols."""
+    """One timeline with its symbols, and what the user wants it to stop at."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, sources: SourceFiles) -> None:
         self.timeline = timeline
+        self.sources = sources
         self.symbols = Symbols(timeline.guest)
+        self.code = CodeLooker(self.symbols, sources)
         self._stop = Stop(timeline.position, Why.START)
         self._ending: Ending | None = None
+
+    def wanted(self) -> Wanted:
+        """What the user wants journeys to stop at."""
+        return Wanted()
 
     # ---- ways
 
@@ -99,9 +117,27 @@ class Explorer:
         """Out of the function, behind the call or back to it."""
         return finish(self.timeline, self.symbols, direction, wanted)
 
+    def next_instruction(self, direction: Direction, wanted: Wanted) -> Stop:
+        """One instruction on or back, over calls: a call is gone over to where it returns to."""
+        if direction is Direction.FORWARD:
+            site = self._call_here()
+            return self.timeline.step(1) if site is None else self._behind_call(site, wanted)
+        here = self.timeline.registers()["rsp"]
+        stop = self.timeline.step(-1)
+        if stop.why is not Why.REACHED or self.timeline.registers()["rsp"] >= here:
+            return stop
+        inner = self.symbols.frame(self.timeline.registers(), self.timeline.word)
+        if inner is None or inner.cfa != here:
+            return stop
+        return finish(self.timeline, self.symbols, direction, wanted)
+
     def proceed(self, direction: Direction, wanted: Wanted) -> Stop:
         """Until something wanted, or the end or start."""
         return self.timeline.run(direction, wanted)
+
+    def seek_exactly(self, position: Position) -> Stop:
+        """To a position; raises ``BadPosition``, and stays, for one that there is not."""
+        return self.timeline.seek(position)
 
     def to_goal(self, text: str, direction: Direction) -> Stop:
         """To the nearest place that a goal writes; raises ``NotThere``, and stays, if there is
@@ -151,6 +187,25 @@ class Explorer:
             ending=self._ending,
             seen={name: _seen(look, self) for name, look in looks.items()},
         )
+
+    def _call_here(self) -> CallSite | None:
+        rip = self.timeline.registers()["rip"]
+        code = self.timeline.read(rip, _LONGEST) or b""
+        found = (site for site in call_sites(code, rip) if site.address == rip)
+        return next((site for site in found if not site.is_jump), None)
+
+    def _behind_call(self, site: CallSite, wanted: Wanted) -> Stop:
+        """Behind the call at ``site``, in this frame: what it calls may come by there, too."""
+        rsp = self.timeline.registers()["rsp"]
+
+        def is_this_frame(view: View) -> bool:
+            return view.registers()["rsp"] >= rsp
+
+        behind = Break(site.returns_to, is_this_frame)
+        stop = self.timeline.run(
+            Direction.FORWARD, replace(wanted, breaks=(*wanted.breaks, behind))
+        )
+        return replace(stop, why=Why.REACHED, hit=None) if stop.hit is behind else stop
 
     def _after(self, error: Exception) -> Trouble:
         """Where a replay and its recording part ways there is no way on; all others stay open."""

@@ -57,6 +57,11 @@ class Navigator:
         with self._lock:
             return self._running or bool(self._waiting)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no jobs any more."""
+        return self._closing
+
     def cancel(self) -> None:
         """Interrupt the job under way and drop those that wait; from any thread."""
         with self._lock:

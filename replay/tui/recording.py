@@ -1,0 +1,195 @@
+"""What is known of a whole recording while the guest stands anywhere in it.
+
+Two things are found out in the background: kinds and times of all events, by a scan of the file, and
+what only a replay knows (console text, what was sent and written, the verdict), by a survey.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from replay.export.event_lines import EventLines
+from replay.export.words import one_line
+from replay.machine.position import Position
+from replay.player.given_log import GivenLog
+from replay.player.notebook import BadNotebook, Notebook, load_notebook, notebook_path
+from replay.player.places import Places
+from replay.player.session import Changes
+from replay.player.survey import Survey
+from replay.player.verdict import Verdict
+from replay.tui.model.rows import Line, Role, Span
+from replay.tui.model.status import time_text
+from traces.columns import ALL_KINDS, EventColumns, Kinds, kinds_named, scan
+from traces.reader import Trace
+
+
+class Times(enum.Enum):
+    """Which time of an event is shown."""
+
+    RELATIVE = "since the start"
+    WALL = "of the day"
+
+
+class Recording:
+    """One trace, with what is known of it. Everything but the scan is the screen's thread's."""
+
+    def __init__(self, trace: Trace, *, changes: Changes | None = None) -> None:
+        self.trace = trace
+        self.path = Path(trace.path)
+        self.lines = EventLines(trace.header)
+        self.columns = EventColumns()
+        self.given = GivenLog()
+        self.times = Times.RELATIVE
+        self.notebook, self.notebook_trouble = _notebook(notebook_path(self.path))
+        self.places = Places(Position(0), Position(trace.event_count))
+        self.places.bookmarks = lambda: self.notebook.bookmarks
+        self._changes = changes
+        self._survey: Survey | None = None
+        self._scanner: threading.Thread | None = None
+        self._closing = False
+        self._news = threading.Event()
+
+    # ---- in the background
+
+    def begin(self, *, survey: bool = True, follow: bool = False) -> None:
+        """Begin to find out what there is."""
+        self.scan()
+        if survey:
+            self._survey = Survey(
+                self.path,
+                self.given,
+                changes=self._changes,
+                follow=follow,
+                told=self._news.set,
+            )
+
+    def scan(self) -> None:
+        """Scan what has not been scanned yet; it goes on alone."""
+        if self._scanner is None or not self._scanner.is_alive():
+            self._scanner = threading.Thread(target=self._scan, name="scan", daemon=True)
+            self._scanner.start()
+
+    def _scan(self) -> None:
+        for chunk in scan(self.trace, self.columns.mark):
+            if self._closing:
+                return
+            self.columns.extend(chunk)
+            self._news.set()
+
+    def has_news(self) -> bool:
+        """Whether more is known than when this was asked last."""
+        news = self._news.is_set()
+        self._news.clear()
+        return news
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What a replay of the whole came to, once it is known."""
+        return None if self._survey is None else self._survey.verdict
+
+    @property
+    def surveyed(self) -> float:
+        """How much of the recording has been replayed for what it gave, from 0 to 1."""
+        count = self.trace.event_count
+        return self.given.complete_until / count if count else 1.0
+
+    @property
+    def scanned(self) -> float:
+        """How much has been scanned, from 0 to 1."""
+        count = self.trace.event_count
+        return self.columns.event_count / count if count else 1.0
+
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self._closing = True
+        if self._survey is not None:
+            self._survey.close()
+        if self._scanner is not None:
+            self._scanner.join()
+
+    # ---- times
+
+    def switch_time(self) -> None:
+        """The other kind of times."""
+        self.times = Times.WALL if self.times is Times.RELATIVE else Times.RELATIVE
+
+    def time_ns(self, event: int) -> int | None:
+        """The guest's time when ``event`` is about to happen, from its first reading of a clock."""
+        if not event:
+            return 0
+        return self.columns.time_ns(event - 1) if event <= self.columns.event_count else None
+
+    # ---- events of a kind
+
+    def event_after(self, event: int, names: frozenset[str]) -> int | None:
+        """The first event of some calls (of none: of any) behind one."""
+        return self.columns.next(_kinds(names), event + 1)
+
+    def event_before(self, event: int, names: frozenset[str]) -> int | None:
+        """The last one before."""
+        return self.columns.previous(_kinds(names), event)
+
+    @property
+    def caveat(self) -> str:
+        """What is to be said of a search that found nothing."""
+        return "" if self.scanned >= 1 else f" (of which {self.scanned:.0%} is scanned so far)"
+
+    # ---- places
+
+    def place(self, text: str) -> Position:
+        """The place that is meant; raises ``BadPlace``."""
+        return self.places.find(text)
+
+    def marks(self) -> Sequence[Position]:
+        """Bookmarks and notes."""
+        return sorted({*self.notebook.bookmarks.values(), *self.notebook.notes})
+
+    def change_notebook(self, change: Callable[[Notebook], object]) -> None:
+        """Change bookmarks or notes and keep them; raises ``BadNotebook`` or ``OSError``."""
+        if self.notebook_trouble:
+            raise BadNotebook(self.notebook_trouble)
+        change(self.notebook)
+        self.notebook.save(notebook_path(self.path))
+
+    # ---- words
+
+    def title(self) -> Line:
+        """What recording this is."""
+        header = self.trace.header
+        summary = self.trace.summary
+        parts = [
+            Span(one_line(self.path.name), Role.TITLE),
+            Span(f" · {one_line(header.guest.name)} ({header.guest.target})", Role.NAME),
+            Span(f" · recorded on {one_line(header.machine.engine)}", Role.DIM),
+        ]
+        if not self.trace.complete:
+            parts.append(Span(" · incomplete", Role.WARNING))
+        elif summary is not None and summary.status:
+            parts.append(Span(f" · the guest failed, status {summary.status & 0xFF}", Role.BAD))
+        if self.columns.event_count:
+            parts.append(Span(f" · {time_text(self.columns.end_ns)}", Role.DIM))
+        return (*parts, *self._verdict_spans())
+
+    def _verdict_spans(self) -> tuple[Span, ...]:
+        verdict = self.verdict
+        if verdict is not None:
+            return (Span(f" · {one_line(str(verdict))}", Role.DIM),)
+        if self._survey is None:
+            return ()
+        return (Span(f" · verifying {self.surveyed:.0%}", Role.DIM),)
+
+
+def _notebook(path: Path) -> tuple[Notebook, str]:
+    try:
+        return load_notebook(path), ""
+    except BadNotebook as error:
+        return Notebook(), str(error)
+    except OSError as error:
+        return Notebook(), f"{path}: {error.strerror}"
+
+
+def _kinds(names: frozenset[str]) -> Kinds:
+    return kinds_named(names) if names else ALL_KINDS
