@@ -15,7 +15,7 @@ from replay.tui.model.rows import Role, ToMemory, ToRegister, message, plain
 from replay.tui.widgets.rows_view import RowsView
 
 Look = Callable[[Explorer], object]
-"""What a pane wants to know of the guest; asked in the timeline's thread, answered as plain data."""
+"""What a pane wants to know of the guest: asked in the timeline's thread, told in plain data."""
 
 _SLICE_S = 0.008
 """How long a search may keep the screen waiting at a time."""
@@ -73,6 +73,9 @@ class Pane(RowsView):
     def display_seen(self, moment: Moment, seen: object) -> None:
         """Make rows of what ``look`` has found."""
         raise NotImplementedError(f"{type(self).__name__} looks at things and does not show them")
+
+    def show_news(self) -> None:
+        """More is known of the recording as a whole."""
 
     def value(self) -> ToMemory | ToRegister | None:
         """The value under the cursor."""
