@@ -26,8 +26,8 @@ EVENTS_MAX: Final = 1 << 25
 WALLS_MAX: Final = 1 << 20
 """How often the wall clock may be another one, 16 MB; changes behind are not noted."""
 
-_BLOCK = 4096
-_SETS_MAX = 64
+_BLOCK = 1024
+_SETS_MAX = 256
 _TAGS = tuple(sorted(SPECS))
 _TAG_OF = {spec.call.__name__: tag for tag, spec in SPECS.items()}
 
@@ -104,7 +104,7 @@ def _chunk(trace: Trace, skimmer: Skimmer, head: BlockHead, mark: ScanMark) -> C
 
 
 class EventColumns:
-    """Kinds and times of the events before ``event_count``; 9.3 bytes each."""
+    """Kinds and times of the events before ``event_count``; 9.1 bytes each."""
 
     def __init__(self) -> None:
         self.event_count = 0
