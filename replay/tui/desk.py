@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from replay.player.stops import Stop
 from replay.tui.explorer import Explorer, Moment
+from replay.tui.model.history import History
 from replay.tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from replay.tui.layout import Layout
+    from replay.tui.recording import Recording
 
 T = TypeVar("T")
 Way = Callable[[Explorer], Stop]
@@ -24,6 +29,10 @@ class Refusal(Exception):
 class Desk(Protocol):
     """The application, as handlers use it."""
 
+    recording: Recording
+    history: History
+    layout_of_panes: Layout
+
     @property
     def moment(self) -> Moment | None:
         """The guest as it stands; ``None`` before it has booted."""
@@ -39,6 +48,8 @@ class Desk(Protocol):
         """All panes by name."""
         ...
 
+    # ---- the guest
+
     async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment | None:
         """Go a way and show where it ended; ``None`` if it was not begun. ``title`` is shown while
         it lasts. The place before is ``remembered`` for `back`."""
@@ -52,11 +63,25 @@ class Desk(Protocol):
         """Let all panes look at the guest again, which stands where it stood."""
         ...
 
+    async def select_frame(self, number: int) -> None:
+        """Look at a call on the stack, 0 the innermost; raises ``Refusal`` for one there is not."""
+        ...
+
+    def is_cancelling(self) -> bool:
+        """Whether what is under way is to end; from any thread."""
+        ...
+
+    def cancel(self) -> None:
+        """End what is under way."""
+        ...
+
+    # ---- the user
+
     def say(self, text: str, *, bad: bool = False) -> None:
         """Tell the user something, briefly."""
         ...
 
-    def log(self, text: str) -> None:
+    def answer(self, text: str) -> None:
         """Put the answer to a command where it stays."""
         ...
 
@@ -64,8 +89,50 @@ class Desk(Protocol):
         """Let the user type, behind ``prefix``."""
         ...
 
+    def show_help(self) -> None:
+        """The list of all verbs."""
+        ...
+
+    # ---- the screen
+
     def reveal(self, pane: str) -> Pane:
         """Bring a pane to where it is seen, and focus it."""
+        ...
+
+    def arrange(self) -> None:
+        """Put the panes where the layout's wishes want them."""
+        ...
+
+    def leave_place(self) -> None:
+        """The focused pane's place is hidden now; go to another."""
+        ...
+
+    def show_marks(self) -> None:
+        """Bookmarks, notes or checkpoints are others now."""
+        ...
+
+    async def search_symbols(self, text: str) -> None:
+        """Show the functions and variables whose names have ``text`` in them."""
+        ...
+
+    def switch_following(self) -> None:
+        """Follow a recording that is going on, or pause; raises ``Refusal`` where it is over."""
+        ...
+
+    def theme_names(self) -> Sequence[str]:
+        """What ``use_theme`` takes."""
+        ...
+
+    def use_theme(self, name: str) -> None:
+        """Other colours."""
+        ...
+
+    def picture(self) -> str:
+        """The screen as SVG."""
+        ...
+
+    def leave(self) -> None:
+        """End the session."""
         ...
 
 

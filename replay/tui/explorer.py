@@ -8,20 +8,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from monitors.errors import MonitorError
+from replay.engines.effects import part_of
 from replay.engines.errors import EngineError
 from replay.machine.ending import Ending
 from replay.machine.position import Position
 from replay.player.call_sites import CallSite, call_sites
 from replay.player.errors import Divergence, PlayerError, StateDivergence
 from replay.player.goals import parse_goal
+from replay.player.locations import parse_location
+from replay.player.origins import FOLLOWED, NoValue
 from replay.player.source_files import SourceFiles
 from replay.player.source_steps import finish, next_line, step_line
 from replay.player.stops import Break, Direction, Stop, View, Wanted, Why
 from replay.player.symbols import Symbols
 from replay.player.timeline import Timeline
+from replay.player.whereabouts import InMemory, Where
+from replay.tui.model.aims import Aims, aims_of
 from replay.tui.model.code import CodeLooker
+from replay.tui.model.points import BreakPoint, Points
+from replay.tui.model.symbol_search import SymbolNames, symbol_names
 from traces.errors import TraceError
 
 _LONGEST = 15
@@ -55,6 +63,9 @@ class Moment:
     seen: Mapping[str, object] = field(default_factory=dict)
     because: str = ""
     """More of why it stands here, where there is more to say."""
+    points: Points = field(default_factory=Points)
+    problems: Mapping[int, str] = field(default_factory=dict)
+    """Points that cannot be meant any more, by number."""
 
     def with_seen(self, seen: Mapping[str, object]) -> Moment:
         """The same, with more looked at."""
@@ -69,12 +80,25 @@ class Explorer:
         self.sources = sources
         self.symbols = Symbols(timeline.guest)
         self.code = CodeLooker(self.symbols, sources)
+        self.points = Points()
+        self._aims = Aims()
         self._stop = Stop(timeline.position, Why.START)
+        self._because = ""
         self._ending: Ending | None = None
 
     def wanted(self) -> Wanted:
         """What the user wants journeys to stop at."""
-        return Wanted()
+        return self._aims.wanted
+
+    def set_points(self, points: Points) -> None:
+        """Other breakpoints, watches and displays from now on."""
+        self.points = points
+        self._aims = aims_of(points.points, self.symbols)
+
+    @cached_property
+    def names(self) -> SymbolNames:
+        """All names, to be searched by anybody."""
+        return symbol_names(self.symbols)
 
     # ---- ways
 
@@ -157,8 +181,30 @@ class Explorer:
         """To before the last write to memory; raises ``NeverWritten``, and stays."""
         stop = self.timeline.last_write(address, size)
         if stop is None:
-            raise NeverWritten(address, size)
+            raise NeverWritten(f"nobody wrote to the {size} bytes at {address:#x} before here")
         return stop
+
+    def last_write_of(self, where: Where) -> Stop:
+        """To before the last write of memory or a register; raises ``NeverWritten``, and stays."""
+        if isinstance(where, InMemory):
+            return self.last_write(where.address, where.size)
+        return self.last_register_write(where.name)
+
+    def last_register_write(self, name: str) -> Stop:
+        """To before the instruction or event that gave a register its value; raises
+        ``NeverWritten`` and ``NoValue``, and stays."""
+        part = part_of(name)
+        if part is None or name not in FOLLOWED:
+            raise NoValue(f"the writes of register {name} cannot be found")
+        stop = self.timeline.last_register_write(part)
+        if stop is None:
+            raise NeverWritten(f"nobody wrote to {name} before here")
+        return stop
+
+    def addresses_of(self, place: str) -> Sequence[int]:
+        """Where in the code a function, line or address is; raises ``BadLocation``."""
+        rip = self.timeline.registers()["rip"]
+        return parse_location(place, self.symbols, here=rip)
 
     # ---- moments
 
@@ -168,9 +214,7 @@ class Explorer:
         """Go a way and look around at its end. What fails on it is told in the moment."""
         trouble = None
         try:
-            self._stop = way(self)
-            if self._stop.ending is not None:
-                self._ending = self._stop.ending
+            self._arrive(way(self))
         except FAILURES as error:
             trouble = self._after(error)
         return replace(self.look(looks), trouble=trouble)
@@ -185,6 +229,9 @@ class Explorer:
             timeline.steps,
             tuple(timeline.checkpoints()),
             ending=self._ending,
+            because=self._because,
+            points=self.points,
+            problems=self._aims.problems,
             seen={name: _seen(look, self) for name, look in looks.items()},
         )
 
@@ -207,11 +254,26 @@ class Explorer:
         )
         return replace(stop, why=Why.REACHED, hit=None) if stop.hit is behind else stop
 
+    def _arrive(self, stop: Stop) -> None:
+        self._stop = stop
+        if stop.ending is not None:
+            self._ending = stop.ending
+        numbers = self._aims.numbers_of(stop, self.timeline)
+        self._because = "; ".join(self._told(number) for number in numbers)
+        if numbers:
+            self.set_points(self.points.hit(numbers))
+
+    def _told(self, number: int) -> str:
+        point = self.points.point(number)
+        if isinstance(point, BreakPoint):
+            return f"breakpoint {number}, {point.place}"
+        return f"watch {number}, {point.text}"
+
     def _after(self, error: Exception) -> Trouble:
         """Where a replay and its recording part ways there is no way on; all others stay open."""
         with contextlib.suppress(*FAILURES):
             self.timeline.seek(self.timeline.position)
-        self._stop = Stop(self.timeline.position, Why.REACHED)
+        self._stop, self._because = Stop(self.timeline.position, Why.REACHED), ""
         if isinstance(error, Divergence | StateDivergence):
             return Trouble(str(error), error.position.event)
         return Trouble(str(error))
@@ -227,10 +289,7 @@ class NotThere(PlayerError):
 
 
 class NeverWritten(PlayerError):
-    """Memory holds what it held at the start."""
-
-    def __init__(self, address: int, size: int) -> None:
-        super().__init__(f"nobody wrote to the {size} bytes at {address:#x} before here")
+    """A value is what it was at the start."""
 
 
 def _seen(look: Callable[[Explorer], object], explorer: Explorer) -> object:

@@ -1,11 +1,12 @@
 """What is known of a whole recording while the guest stands anywhere in it.
 
-Two things are found out in the background: kinds and times of all events, by a scan of the file, and
-what only a replay knows (console text, what was sent and written, the verdict), by a survey.
+Two things are found out in the background: kinds and times of all events, by a scan of the file,
+and what only a replay knows (console text, what was sent and written, the verdict), by a survey.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import threading
 from collections.abc import Callable, Sequence
@@ -20,10 +21,17 @@ from replay.player.places import Places
 from replay.player.session import Changes
 from replay.player.survey import Survey
 from replay.player.verdict import Verdict
+from replay.tui.model.event_lists import EventList, Events, EventsOfKinds
 from replay.tui.model.rows import Line, Role, Span
 from replay.tui.model.status import time_text
-from traces.columns import ALL_KINDS, EventColumns, Kinds, kinds_named, scan
+from traces.columns import ALL_KINDS, EventColumns, kinds_named, scan
+from traces.errors import DamagedTrace
+from traces.events import Event
+from traces.given import FrameEvents
+from traces.lookup import EventLookup
 from traces.reader import Trace
+
+_NET = kinds_named(("NetRead", "NetWrite"))
 
 
 class Times(enum.Enum):
@@ -42,6 +50,10 @@ class Recording:
         self.lines = EventLines(trace.header)
         self.columns = EventColumns()
         self.given = GivenLog()
+        self.frames = EventList()
+        """All events that moved a frame."""
+        self._frame_events = FrameEvents(trace)
+        self._lookup = EventLookup(trace, self.columns)
         self.times = Times.RELATIVE
         self.notebook, self.notebook_trouble = _notebook(notebook_path(self.path))
         self.places = Places(Position(0), Position(trace.event_count))
@@ -78,6 +90,38 @@ class Recording:
                 return
             self.columns.extend(chunk)
             self._news.set()
+        if self.columns.count(_NET):
+            self._find_frames()
+
+    def _find_frames(self) -> None:
+        """Which events moved a frame, and were not only asked for one."""
+        with contextlib.suppress(DamagedTrace):
+            for events in self._frame_events:
+                if self._closing:
+                    return
+                self.frames.extend(events)
+                self._news.set()
+
+    # ---- single events
+
+    def event(self, index: int) -> Event | None:
+        """An event as recorded; ``None`` where it cannot be read."""
+        found = self._lookup.event(index)
+        return found if isinstance(found, Event) else None
+
+    def event_time_ns(self, index: int) -> int | None:
+        """The guest's time when an event was over; ``None`` where it is not known yet."""
+        columns = self.columns
+        return columns.time_ns(index) if 0 <= index < columns.event_count else None
+
+    def given_bytes(self, index: int) -> bytes | None:
+        """All that the guest gave in an event; ``None`` where that is not known, or not whole."""
+        given = self.given.given(index)
+        if given is not None:
+            return given.data if given.whole else None
+        console = self.given.console
+        begin, end = console.size_before(index), console.size_before(index + 1)
+        return console.text(begin, end) if begin < end else None
 
     def has_news(self) -> bool:
         """Whether more is known than when this was asked last."""
@@ -124,13 +168,9 @@ class Recording:
 
     # ---- events of a kind
 
-    def event_after(self, event: int, names: frozenset[str]) -> int | None:
-        """The first event of some calls (of none: of any) behind one."""
-        return self.columns.next(_kinds(names), event + 1)
-
-    def event_before(self, event: int, names: frozenset[str]) -> int | None:
-        """The last one before."""
-        return self.columns.previous(_kinds(names), event)
+    def events_named(self, names: frozenset[str]) -> Events:
+        """All events of some calls; of none: all there are."""
+        return EventsOfKinds(self.columns, kinds_named(names) if names else ALL_KINDS)
 
     @property
     def caveat(self) -> str:
@@ -189,7 +229,3 @@ def _notebook(path: Path) -> tuple[Notebook, str]:
         return Notebook(), str(error)
     except OSError as error:
         return Notebook(), f"{path}: {error.strerror}"
-
-
-def _kinds(names: frozenset[str]) -> Kinds:
-    return kinds_named(names) if names else ALL_KINDS

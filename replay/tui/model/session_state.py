@@ -28,7 +28,7 @@ class SessionState:
     """``points`` are breakpoints, watches and displays as their model writes them, ``pane`` the
     name of the focused pane, and ``theme`` the name of the colours."""
 
-    position: Position = Position(0)
+    position: Position = field(default=Position(0))
     points: Mapping[str, Any] = field(default_factory=dict)
     pane: str = ""
     theme: str = ""

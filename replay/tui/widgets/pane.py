@@ -11,7 +11,8 @@ from typing import ClassVar
 from textual.message import Message
 
 from replay.tui.explorer import Explorer, Moment, Trouble
-from replay.tui.model.rows import Role, ToMemory, ToRegister, message, plain
+from replay.tui.model.event_lists import Events
+from replay.tui.model.rows import FixedRows, Role, ToMemory, ToRegister, message, plain
 from replay.tui.widgets.rows_view import RowsView
 
 Look = Callable[[Explorer], object]
@@ -28,8 +29,6 @@ class Pane(RowsView):
     TITLE: ClassVar[str] = ""
     KEY: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""
-    EVENTS: ClassVar[frozenset[str]] = frozenset()
-    """The calls that the next and previous event are looked for among; none: all."""
 
     @dataclass
     class WantsLook(Message):
@@ -58,6 +57,11 @@ class Pane(RowsView):
             self._subtitle = text
             self.post_message(self.Retitled(self))
 
+    @property
+    def events(self) -> Events | None:
+        """What the next and the previous event are looked for among; ``None``: all there are."""
+        return None
+
     def look(self) -> Look | None:
         """What is to be asked for at every stop; ``None`` where the moment alone is enough."""
         return None
@@ -76,6 +80,10 @@ class Pane(RowsView):
 
     def show_news(self) -> None:
         """More is known of the recording as a whole."""
+
+    def detail(self) -> FixedRows | None:
+        """More about the row under the cursor, where there is room beside the pane."""
+        return None
 
     def value(self) -> ToMemory | ToRegister | None:
         """The value under the cursor."""

@@ -10,11 +10,14 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
 from replay.tui.widgets.pane import Pane
+from replay.tui.widgets.rows_view import RowsView
+
+_COLUMNS_FOR_DETAIL = 110
 
 
 class Titles(Widget):
@@ -70,11 +73,18 @@ class Titles(Widget):
         return self.get_component_rich_style(name, partial=True)
 
 
+class Detail(RowsView):
+    """What there is to say of one row of a pane."""
+
+
 class PaneGroup(Vertical):
     """Some panes, of which one is seen."""
 
     DEFAULT_CSS = """
     PaneGroup { height: 1fr; width: 1fr; }
+    PaneGroup > Horizontal { height: 1fr; }
+    PaneGroup RowsView { width: 1fr; height: 1fr; }
+    PaneGroup > Horizontal > Detail { width: 45%; border-left: vkey $panel; display: none; }
     """
 
     @dataclass
@@ -88,13 +98,16 @@ class PaneGroup(Vertical):
         self.panes = tuple(panes)
         self.active = self.panes[0]
         self._titles = Titles(self)
+        self._detail = Detail()
 
     def compose(self) -> ComposeResult:
-        """The titles, and all panes."""
+        """The titles, all panes, and what there is to say of one of their rows."""
         yield self._titles
-        for pane in self.panes:
-            pane.display = pane is self.active
-            yield pane
+        with Horizontal():
+            for pane in self.panes:
+                pane.display = pane is self.active
+                yield pane
+            yield self._detail
 
     def activate(self, pane: Pane) -> None:
         """See a pane of this group."""
@@ -104,7 +117,23 @@ class PaneGroup(Vertical):
         self.active = pane
         pane.display = True
         self._titles.refresh()
+        self.show_detail()
         self.post_message(self.Switched(pane))
+
+    def show_detail(self) -> None:
+        """More about the row under the cursor, where there is room for it beside the pane."""
+        detail = self.active.detail() if self.size.width >= _COLUMNS_FOR_DETAIL else None
+        self._detail.display = detail is not None
+        if detail is not None:
+            self._detail.set_rows(detail)
+
+    def on_rows_view_cursor_moved(self) -> None:
+        """The detail is of the row under the cursor."""
+        self.show_detail()
+
+    def on_resize(self) -> None:
+        """There may be room for the detail now."""
+        self.show_detail()
 
     def on_pane_retitled(self) -> None:
         """A title has changed."""

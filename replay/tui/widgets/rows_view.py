@@ -40,7 +40,7 @@ class RowsView(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 0;
         & > .rows--cursor { background: $block-cursor-background 55%; text-style: bold; }
-        & > .rows--blurred-cursor { background: $boost; }
+        & > .rows--blurred-cursor { background: $panel; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

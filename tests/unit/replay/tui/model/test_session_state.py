@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -53,7 +54,5 @@ def test_what_is_no_session(text: str) -> None:
     )
 )
 def test_whatever_is_in_the_file(content: dict[str, object]) -> None:
-    try:
-        session_from_text(json.dumps(content))
-    except BadSession as error:
-        assert str(error)
+    with contextlib.suppress(BadSession):
+        assert session_from_text(json.dumps(content)).position >= Position(0)
