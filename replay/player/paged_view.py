@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 from monitors.ports import Registers
 from replay.engines.ram import PAGE_BYTES
@@ -10,6 +11,22 @@ from replay.player.stops import View
 
 _PAGES_MAX = 4096
 _ADDRESSES = 1 << 64
+
+
+@runtime_checkable
+class Stills(Protocol):
+    """A view that can give a quicker one, for as long as the guest stands still."""
+
+    def still(self) -> View:
+        """That one."""
+        ...
+
+
+def paged(view: View) -> PagedView:
+    """``view`` with what it shows asked for once, for as long as the guest stands still."""
+    if isinstance(view, PagedView):
+        return view
+    return PagedView(view.still() if isinstance(view, Stills) else view)
 
 
 class PagedView:
@@ -29,7 +46,7 @@ class PagedView:
         offset = address % PAGE_BYTES
         if offset + size <= PAGE_BYTES:
             page = self.page(address - offset)
-            if page is not None and offset + size <= len(page):
+            if page is not None:
                 return page[offset : offset + size]
         return self._view.read(address, size)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from replay.engines.disassembly import Syntax
 from replay.player.debug_lines import Row
+from replay.player.paged_view import paged
 from replay.player.source_files import Source, SourceFiles
 from replay.player.stops import View
 from replay.player.symbols import Symbol, Symbols
@@ -71,6 +72,7 @@ class CodeLooker:
 
     def look(self, view: View, at: int | None = None, *, syntax: Syntax = Syntax.INTEL) -> CodeSeen:
         """The code around an address, or around where the guest stands."""
+        view = paged(view)
         registers = view.registers()
         rip = registers["rip"]
         at = rip if at is None else at

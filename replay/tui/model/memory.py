@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from replay.engines.ram import PAGE_BYTES
+from replay.player.paged_view import paged
 from replay.player.stops import View
 from replay.player.symbols import Symbol, Symbols
 from replay.tui.model.listing import name_of, readable
@@ -81,6 +82,7 @@ class MemorySeen:
 
 def look_at_memory(view: View, symbols: Symbols, wanted: MemoryWanted) -> MemorySeen:
     """The wanted pages of a guest that stands still."""
+    view = paged(view)
     start = wanted.address % _ADDRESSES
     end = min(start + max(1, min(wanted.size, WANTED_BYTES_MAX)), _ADDRESSES)
     first = start - start % PAGE_BYTES

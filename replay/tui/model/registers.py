@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ldexp
 
+from replay.player.paged_view import paged
 from replay.player.stops import View
 from replay.player.symbols import Symbols
 from replay.tui.model.glyphs import UNICODE, Glyphs
@@ -61,6 +62,7 @@ class RegistersSeen:
 
 def look_at_registers(view: View, symbols: Symbols) -> RegistersSeen:
     """The registers of a guest that stands still."""
+    view = paged(view)
     return registers_seen(view, symbols, view.registers())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from monitors.ports import Registers
+from replay.player.paged_view import paged
 from replay.player.scopes import Scope
 from replay.player.standing import read_words
 from replay.player.stops import View
@@ -91,6 +92,7 @@ class _Unwound:
 
 def look_at_stack(view: View, symbols: Symbols, *, words: int = 64) -> StackSeen:
     """The stack of a guest that stands still, with so many words of it."""
+    view = paged(view)
     found = _unwound(view, symbols)
     rsp = view.registers()["rsp"]
     callers = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from replay.engines.ports import Access
 from replay.player.errors import PlayerError
 from replay.player.expressions import parse_value
+from replay.player.paged_view import paged
 from replay.player.stops import View
 from replay.player.symbols import Symbols
 from replay.tui.model.glyphs import UNICODE, Glyphs
@@ -35,6 +36,7 @@ class PointsSeen:
 
 def look_at_points(view: View, symbols: Symbols, points: Points) -> PointsSeen:
     """The values where the guest stands."""
+    view = paged(view)
     values: dict[int, bytes | None] = {}
     places: dict[int, str] = {}
     for point in points.points:

@@ -81,3 +81,11 @@ def test_repeated_instructions(code: str, is_repeated: bool) -> None:
 
 def test_no_instruction_where_there_is_no_memory() -> None:
     assert not flat(bytes(PAGE), 1 << 30).stands_at_repeated()
+
+
+def test_a_still_view_asks_for_registers_once() -> None:
+    view = flat(bytes(range(64)), rip=3)
+    still = view.still()
+    view._machine.engine._rip = 9
+    assert (view.registers()["rip"], still.registers()["rip"]) == (9, 3)
+    assert still.read(5, 2) == b"\5\6"

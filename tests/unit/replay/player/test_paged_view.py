@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.engines.ram import PAGE_BYTES
-from replay.player.paged_view import PagedView
+from replay.player.paged_view import PagedView, Stills, paged
 
-START, BYTES = 2 * PAGE_BYTES, 3 * PAGE_BYTES + 100
+START, BYTES = 2 * PAGE_BYTES, 3 * PAGE_BYTES
 
 
 class Guest:
-    """Memory that does not end at a page, and how often it was asked for."""
+    """Three pages of memory, and how often it was asked for."""
 
     data = bytes(index * 7 % 251 for index in range(BYTES))
 
@@ -50,3 +50,22 @@ def test_pages_are_not_kept_without_end() -> None:
 
 def test_addresses_go_round_at_their_end() -> None:
     assert PagedView(Guest()).read(START + (1 << 64), 4) == Guest.data[:4]
+
+
+class Moving(Guest):
+    """A guest that has a quicker view of itself."""
+
+    def still(self) -> Guest:
+        return Guest()
+
+
+def test_the_quicker_view_is_taken_where_there_is_one() -> None:
+    moving = Moving()
+    assert isinstance(moving, Stills)
+    view = paged(moving)
+    assert view.read(START, 4) == Guest.data[:4]
+    assert moving.asked == 0
+    assert paged(view) is view
+    plain = Guest()
+    assert paged(plain).registers() == {"rip": START}
+    assert plain.asked == 1
