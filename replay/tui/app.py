@@ -486,7 +486,8 @@ class ReplayApp(App[int]):
         async def look() -> None:
             await self._look_for(pane)
 
-        self.run_worker(look, group=f"look-{pane.NAME}", exclusive=True)
+        work: Any = look  # whose type is one of several that a worker's can be
+        self.run_worker(work, group=f"look-{pane.NAME}", exclusive=True)
 
     async def _look_for(self, pane: Pane) -> None:
         look = pane.look()

@@ -26,7 +26,8 @@ _LEVELS = len("▁▂▃▄▅▆▇█")
 _EVEN_LEVEL = 4
 _LABEL_CELLS = 16
 _SI = ("", "k", "M", "G", "T", "P", "E")
-_MOVING = ("end", "net", "block", "console")
+_MOVING = ("net", "block", "console")
+_KINDS_OF = {family: kinds_named(names) for family, names in FAMILIES.items()}
 _LOOKS: Mapping[str, tuple[str, Role]] = {
     "net": ("N", Role.INPUT),
     "block": ("B", Role.TYPE),
@@ -240,19 +241,26 @@ class Scrubber:
     @cached_property
     def _letters(self) -> list[tuple[str, Role]]:
         """What each cell's events mostly do: what moves bytes goes before what only waits."""
-        kinds = {family: kinds_named(names) for family, names in FAMILIES.items()}
-        return [self._letter(kinds, begin, end) for begin, end in self._spans]
+        edges = {event for span in self._spans for event in span}
+        before = {event: self._families_before(event) for event in edges}
+        return [self._letter(before[begin], before[end]) for begin, end in self._spans]
 
-    def _letter(
-        self, kinds: Mapping[str, frozenset[int]], begin: int, end: int
-    ) -> tuple[str, Role]:
-        if begin >= end:
-            return " ", Role.DIM
-        counts = {name: self._columns.count(of, begin, end) for name, of in kinds.items()}
-        moving = {name: counts[name] for name in _MOVING if counts[name]}
-        if "end" in moving:
+    def _families_before(self, event: int) -> list[int]:
+        """How many events before ``event`` are of each family, in the order of ``_KINDS_OF``."""
+        counts = self._columns.counts_before(event)
+        return [sum(counts[tag] for tag in kinds) for kinds in _KINDS_OF.values()]
+
+    def _letter(self, before: Sequence[int], until: Sequence[int]) -> tuple[str, Role]:
+        counts = {
+            family: end - begin
+            for family, begin, end in zip(_KINDS_OF, before, until, strict=True)
+            if end > begin
+        }
+        if "end" in counts:
             return _LOOKS["end"]
-        return _LOOKS[max(moving or counts, key=(moving or counts).__getitem__)]
+        moving = {family: count for family, count in counts.items() if family in _MOVING}
+        chosen = moving or counts
+        return _LOOKS[max(chosen, key=chosen.__getitem__)] if chosen else (" ", Role.DIM)
 
     def _first_of(self, cell: int) -> int:
         """The first event of a cell; of few events, the one that the cell is a part of."""
