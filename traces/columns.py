@@ -209,6 +209,13 @@ class EventColumns:
         end = self.event_count if end is None else min(end, self.event_count)
         return self._count_before(kinds, end) - self._count_before(kinds, min(begin, end))
 
+    def counts_before(self, event: int) -> dict[int, int]:
+        """How many events of each kind are before ``event``, by tag."""
+        event = max(0, min(event, self.event_count))
+        block = event // _BLOCK
+        rest = self._kinds[block * _BLOCK : event]
+        return {tag: row[block] + rest.count(tag) for tag, row in self._before.items()}
+
     def select(self, kinds: Kinds, nth: int) -> int:
         """The ``nth`` event of some kinds, from 0; IndexError where there are fewer."""
         rows = [self._before[tag] for tag in kinds]

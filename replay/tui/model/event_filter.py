@@ -109,6 +109,7 @@ class TextFilter:
     def __init__(self, reader: EventReader, query: EventQuery) -> None:
         self.query = query
         self._reader = reader
+        self._kinds = reader.kinds_with(query.text, query.kinds)
         self._matches = array("I")
         self._searched = 0
         self._cancelled = False
@@ -144,7 +145,7 @@ class TextFilter:
             return
         begin = self._next_candidate()
         end = min(begin + max(budget_events, 1), self._end)
-        for event, line in self._reader.texts(begin, end, self.query.kinds):
+        for event, line in self._reader.texts(begin, end, self._kinds):
             if self._cancelled:
                 return
             if self.query.accepts(line):
@@ -158,9 +159,9 @@ class TextFilter:
     def _next_candidate(self) -> int:
         """Where to go on: the next event of the kinds, where that is known."""
         columns, begin = self._reader.columns, self._searched
-        if self.query.kinds >= ALL_KINDS or begin >= columns.event_count:
+        if self._kinds >= ALL_KINDS or begin >= columns.event_count:
             return begin
-        found = columns.next(self.query.kinds, begin)
+        found = columns.next(self._kinds, begin)
         return columns.event_count if found is None else found
 
 
@@ -183,6 +184,7 @@ class EventSearch:
         self.found: int | None = None
         self._reader = reader
         self._query = query
+        self._kinds = reader.kinds_with(query.text, query.kinds)
         self._forward = forward
         count = reader.event_count
         self._at = max(0, min(event + 1 if forward else event, count))
@@ -219,7 +221,7 @@ class EventSearch:
     def _look_ahead(self, size: int) -> None:
         columns, begin = self._reader.columns, self._at
         if begin < columns.event_count:
-            known = columns.next(self._query.kinds, begin)
+            known = columns.next(self._kinds, begin)
             begin = columns.event_count if known is None else known
         end = min(begin + size, self._reader.event_count)
         found = self._matches(begin, end)
@@ -229,7 +231,7 @@ class EventSearch:
     def _look_back(self, size: int) -> None:
         columns, end = self._reader.columns, self._at
         if end <= columns.event_count:
-            known = columns.previous(self._query.kinds, end)
+            known = columns.previous(self._kinds, end)
             end = 0 if known is None else known + 1
         begin = max(end - size, 0)
         found = self._matches(begin, end)
@@ -237,5 +239,5 @@ class EventSearch:
         self._at = begin
 
     def _matches(self, begin: int, end: int) -> list[int]:
-        lines = self._reader.texts(begin, end, self._query.kinds)
+        lines = self._reader.texts(begin, end, self._kinds)
         return [event for event, line in lines if self._query.accepts(line)]

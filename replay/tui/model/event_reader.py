@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
+from monitors.calls import Call
+from monitors.calls.clock import MONOTONIC_CLOCK, WALL_CLOCK, ClockReading
+from monitors.calls.traps import READ_TSC, READ_TSCP, TscReading
 from replay.export.event_lines import EventParts
 from replay.tui.model.rows import visible
+from traces.codec import describe
 from traces.columns import ALL_KINDS, EventColumns, Kinds
-from traces.events import BytesDigest, Event
+from traces.events import BytesDigest, Event, RecordedResult
 from traces.lookup import EventLookup, Unreadable
 from traces.reader import Trace
+from traces.tags import SPEC_OF
 
 _KEPT_MAX = 4096
+_NUMBER_SIGNS = frozenset("0123456789.")
+_READINGS: tuple[tuple[Call, RecordedResult], ...] = (
+    (WALL_CLOCK, ClockReading(1)),
+    (MONOTONIC_CLOCK, ClockReading(1)),
+    (READ_TSC, TscReading(1, 1)),
+    (READ_TSCP, TscReading(1, 1)),
+)
 
 Given = Callable[[int], bytes | None]
 """What the guest gave in an event, where that is known."""
@@ -87,6 +100,23 @@ class EventReader:
         of every kind; of a damaged block only the first such event is told."""
         for each in self._lookup.events(begin, end, kinds):
             yield each.index, str(self._told(each))
+
+    def kinds_with(self, text: str, kinds: Kinds) -> Kinds:
+        """Those of some kinds that may have lines with ``text``, which is casefolded, in them.
+
+        Readings of clocks are many and have little to say, so that most texts rule them out.
+        """
+        return kinds - {tag for tag, signs in self._signs.items() if not signs.issuperset(text)}
+
+    @cached_property
+    def _signs(self) -> dict[int, frozenset[str]]:
+        """Every character that a reading's line may have."""
+        signs = {}
+        for call, result in _READINGS:
+            event = Event(0, describe(call), result)
+            line = str(self._lines.parts(event)).casefold()
+            signs[SPEC_OF[type(call)].tag] = frozenset(line) | _NUMBER_SIGNS
+        return signs
 
     def _told(self, event: Event | Unreadable) -> EventParts | Broken:
         if isinstance(event, Unreadable):

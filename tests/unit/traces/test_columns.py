@@ -107,6 +107,9 @@ def test_counts_and_selects_over_blocks(
         assert columns.count(kinds) == len(chosen)
         for begin, end in ((0, 16), (3, 15), (15, 17), (30, 130), (199, 200), (50, 20), (9, 999)):
             assert columns.count(kinds, begin, end) == sum(begin <= n < end for n in chosen)
+        for event in (-1, 0, 15, 16, 17, 130, 200, 999):
+            counts = columns.counts_before(event)
+            assert sum(counts[tag] for tag in kinds) == sum(n < event for n in chosen)
         assert [columns.select(kinds, n) for n in range(len(chosen))] == chosen
         for nth in (-1, len(chosen)):
             with pytest.raises(IndexError):

@@ -15,7 +15,7 @@ from tests.unit.replay.tui.model.event_traces import (
     reader_of,
     write,
 )
-from traces.columns import kinds_named
+from traces.columns import ALL_KINDS, kinds_named
 from traces.events import Event
 from traces.reader import open_trace
 
@@ -86,3 +86,14 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         texts = list(reader.texts(3, 12))
         assert [number for number, _ in texts] == [3, 4, 5, 10, 11]
         assert "cannot be read" in texts[2][1]
+
+
+def test_kinds_whose_lines_cannot_have_a_text(tmp_path: Path) -> None:
+    clocks = kinds_named(["WallClock", "MonotonicClock", "ReadTsc", "ReadTscp"])
+    with open_trace(write(tmp_path / "a.mp", RUN)) as trace:
+        reader = reader_of(trace)
+        for text in ("", "#2", "0.5", "clock() = 1.", "#2 monotonicclock() = 1.000000000"):
+            assert kinds_named(["MonotonicClock", "Poll"]) <= reader.kinds_with(text, ALL_KINDS)
+        assert reader.kinds_with("aux", clocks) == kinds_named(["ReadTsc", "ReadTscp"])
+        assert reader.kinds_with("service", ALL_KINDS) == ALL_KINDS - clocks
+        assert reader.kinds_with("service", clocks) == frozenset()
