@@ -7,6 +7,7 @@ untrusted, and what is broken in it counts as not being there.
 from __future__ import annotations
 
 import io
+import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from replay.player.scopes import Scope, Scopes
 
 _FRAMES_MAX = 32
 _SYMBOLS_MAX = 1 << 20
+_NAME_BYTES_MAX = 64 << 20
+_LONGEST_NAME = 4096
+_ENTRY = struct.Struct("<IBBHQQ")  # Elf64_Sym (System V ABI, "Symbol Table")
+_KIND, _VARIABLE, _FUNCTION = 0xF, 1, 2  # of st_info: STT_OBJECT, STT_FUNC
 _COLD = ".cold"
 FUNCTION_BYTES_MAX = 256 << 10
 """Of one function's lines and instructions that are looked at."""
@@ -217,8 +222,12 @@ class Symbols:
         return self._guarded(lambda: _loaded(self._elf, start, end)) or b""
 
     @cached_property
+    def _symbols(self) -> Mapping[int, list[Symbol]]:
+        return self._guarded(lambda: _symbols(self._elf)) or {}
+
+    @cached_property
     def _functions(self) -> list[Symbol]:
-        return self._guarded(lambda: _symbols(self._elf, "STT_FUNC")) or []
+        return self._symbols.get(_FUNCTION, [])
 
     @cached_property
     def _functions_by_name(self) -> dict[str, list[Symbol]]:
@@ -238,7 +247,7 @@ class Symbols:
 
     @cached_property
     def _all_variables(self) -> list[Symbol]:
-        return self._guarded(lambda: _symbols(self._elf, "STT_OBJECT")) or []
+        return self._symbols.get(_VARIABLE, [])
 
     @cached_property
     def _variables(self) -> dict[str, Symbol]:
@@ -283,15 +292,32 @@ class Symbols:
             return None
 
 
-def _symbols(elf: Any, kind: str) -> list[Symbol]:
+def _symbols(elf: Any) -> Mapping[int, list[Symbol]]:
+    """Functions and variables by their kinds, in order.
+
+    The parser beneath takes a minute for the symbols of the largest guests, which are wanted for
+    the first row of a screen.
+    """
+    found: dict[int, list[tuple[int, str, int]]] = {_FUNCTION: [], _VARIABLE: []}
     table = elf.get_section_by_name(".symtab")
-    if table is None or table.num_symbols() > _SYMBOLS_MAX:
-        return []
-    return sorted(
-        Symbol(symbol["st_value"], symbol.name, symbol["st_size"])
-        for symbol in table.iter_symbols()
-        if symbol["st_info"]["type"] == kind
-    )
+    if table is None or table["sh_size"] > _SYMBOLS_MAX * _ENTRY.size:
+        return {}
+    data, names = table.data(), elf.get_section(table["sh_link"]).data()
+    left = _NAME_BYTES_MAX
+    for entry in _ENTRY.iter_unpack(data[: len(data) // _ENTRY.size * _ENTRY.size]):
+        at, info, _, _, address, size = entry
+        if info & _KIND in found:
+            name = _name(names, at)
+            left -= len(name)
+            if left < 0:
+                break
+            found[info & _KIND].append((address, name, size))
+    return {kind: [Symbol(*each) for each in sorted(known)] for kind, known in found.items()}
+
+
+def _name(names: bytes, at: int) -> str:
+    end = names.find(0, at, at + _LONGEST_NAME)
+    return names[at : end if end >= 0 else at + _LONGEST_NAME].decode("utf-8", "replace")
 
 
 def _loaded(elf: Any, start: int, end: int) -> bytes:

@@ -284,3 +284,25 @@ def test_the_folder_of_the_compilation(recorder: Recorder) -> None:
     assert symbols.compiled_in(symbols.functions("solo5_app_main")[0].address) == "/guest"
     assert symbols.compiled_in(0) == ""
     assert Symbols(b"").compiled_in(0) == ""
+
+
+def test_symbols_are_those_that_a_general_parser_finds(recorder: Recorder) -> None:
+    guest = recorder.guest("flaky")
+    table = ELFFile(io.BytesIO(guest)).get_section_by_name(".symtab")
+    symbols = Symbols(guest)
+    for kind, known in (
+        ("STT_FUNC", symbols.all_functions()),
+        ("STT_OBJECT", symbols.all_variables()),
+    ):
+        expected = sorted(
+            Symbol(each["st_value"], each.name, each["st_size"])
+            for each in table.iter_symbols()
+            if each["st_info"]["type"] == kind
+        )
+        assert list(known) == expected
+
+
+def test_names_together_are_bounded(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replay.player.symbols._NAME_BYTES_MAX", 100)
+    names = Symbols(recorder.guest("flaky")).function_names()
+    assert 0 < sum(map(len, names)) <= 100
