@@ -24,6 +24,7 @@ QUESTIONS = (
     "http",
     "kvm",
     "timetravel",
+    "tui",
 )
 _RESULTS = Path(__file__).with_name("results.md")
 _INTRODUCTION = """\
