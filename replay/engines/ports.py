@@ -210,6 +210,16 @@ class KeepsProcessor(Protocol):
 
 
 @runtime_checkable
+class TellsPlace(Protocol):
+    """Can tell where it stands without telling all registers, which takes much longer."""
+
+    @property
+    def instruction_pointer(self) -> int:
+        """RIP, while nothing runs."""
+        ...
+
+
+@runtime_checkable
 class TracksCode(Protocol):
     """Knows which code was reached while instructions were counted."""
 

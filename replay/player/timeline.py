@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitors.ports import Registers
+from replay.engines.effects import Part
 from replay.engines.ports import Access, Watchpoint
 from replay.machine.ending import Ending, Halted, Misused
 from replay.machine.machine import Machine
 from replay.machine.position import Position
+from replay.player.answers import Answer, observe_answer
 from replay.player.checkpoint import CADENCE
 from replay.player.diversion import Diversion
 from replay.player.errors import BadPosition
 from replay.player.kept import KeptFile
 from replay.player.lookout import Found
 from replay.player.machine_view import MachineView
+from replay.player.register_writes import search_register_write
 from replay.player.rewind import Progress, RewindableReplay
 from replay.player.search import search_backward, search_first_time, search_forward
 from replay.player.session import Changes
@@ -118,6 +121,10 @@ class Timeline:
         data = self.read(address, 8)
         return None if data is None else int.from_bytes(data, "little")
 
+    def physical(self, address: int) -> int | None:
+        """The physical address of a byte; ``None`` where the guest has none."""
+        return next(self._view.places(self.registers(), address, 1))[0]
+
     @property
     def guest(self) -> bytes:
         """The ELF file that is replayed."""
@@ -177,6 +184,15 @@ class Timeline:
             return None
         return stop
 
+    def last_register_write(self, part: Part, *, within: int | None = None) -> Stop | None:
+        """Go to where some of a register was last written before here, with the write not yet made;
+        ``None``, and stay, when nobody did in the last ``within`` steps, or since the start."""
+        self._begin()
+        found = search_register_write(self._replay, part, within)
+        if self._replay.was_interrupted():
+            return Stop(self.position, Why.INTERRUPTED)
+        return Stop(self.position, Why.REACHED) if found else None
+
     def first_time(self, condition: Condition) -> Stop:
         """Go to the first place where ``condition`` holds, for one that stays true once it is (a
         counter that has passed a value); ``Why.END`` where it never does."""
@@ -184,6 +200,11 @@ class Timeline:
         if search_first_time(self._replay, condition):
             return self._arrived(Why.REACHED)
         return self._arrived(Why.END)
+
+    def answer_ahead(self) -> Answer | None:
+        """Make one step, and tell what came of it where that was an event."""
+        self._begin()
+        return observe_answer(self._replay)
 
     def divert(self, console: ConsoleSink = len) -> Diversion:
         """A throw-away clone that stands here; ``console`` takes what it prints."""

@@ -11,6 +11,7 @@ from replay.engines.ports import (
     Engine,
     KeepsProcessor,
     NotesHits,
+    TellsPlace,
     TracksCode,
     TracksDirtyPages,
     Watches,
@@ -26,6 +27,7 @@ class TravellingEngine(
     NotesHits,
     TracksDirtyPages,
     TracksCode,
+    TellsPlace,
     KeepsProcessor,
     Protocol,
 ):
@@ -37,7 +39,7 @@ def travelling_engine() -> TravellingEngine:
     engine = engine_factory(COUNTING_ENGINE)()
     needed = (
         *(CountsInstructions, Breaks, Watches, NotesHits),
-        *(TracksDirtyPages, TracksCode, KeepsProcessor),
+        *(TracksDirtyPages, TracksCode, TellsPlace, KeepsProcessor),
     )
     missing = [each.__name__ for each in needed if not isinstance(engine, each)]
     if missing:

@@ -68,6 +68,11 @@ class Debuggable(ABC):
         """See ``CountsInstructions.instructions_retired``."""
         return int(self._state.count)
 
+    @property
+    def instruction_pointer(self) -> int:
+        """See ``TellsPlace.instruction_pointer``."""
+        return self._pc
+
     def step(self) -> Exit:
         """See ``Steps.step``; breakpoints do not matter."""
         breakpoints = self._breakpoints

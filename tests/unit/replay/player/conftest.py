@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.replay.player.traced import TARGETS, Traced, make_traced
 from tests.unit.replay.player.travelled import Journey, make_journey
 
 
@@ -18,3 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """The recording of a guest with one of everything, and what a straight replay sees of it."""
     return make_journey(tmp_path_factory.mktemp("everything"))
+
+
+@pytest.fixture(scope="session", params=TARGETS)
+def traced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Traced:
+    """The recording of a guest whose values have known origins, for each target."""
+    return make_traced(tmp_path_factory.mktemp("traced"), request.param)
