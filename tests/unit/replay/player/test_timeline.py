@@ -353,3 +353,12 @@ def test_a_recording_that_still_grows_is_travelled_as_far_as_it_goes(journey: Jo
         stop = timeline.run(ON, Wanted())
         assert (stop.why, stop.ending) == (Why.END, Halted(7))
         assert timeline.position == journey.moments[-1].position
+
+
+def test_a_still_view_shows_what_the_timeline_shows(journey: Journey) -> None:
+    with travelling(journey.path) as travelled:
+        travelled.seek(journey.moments[100].position)
+        still = travelled.still()
+        assert still.registers() == travelled.registers()
+        assert still.read(journey.box, BOX_BYTES) == journey.moments[100].box
+        assert still.read(1 << 60, 1) is None

@@ -13,10 +13,17 @@ from replay.player.source_files import SourceFiles
 from replay.player.symbols import Symbol, Symbols
 from replay.toolchain.programs import find_program
 from replay.tui.model.code import CodeLooker, not_found
+from replay.tui.model.code_rows import Form, code_rows
 from replay.tui.model.listing import LISTING_BYTES_MAX
 from replay.tui.model.rows import plain
 from tests.unit.replay.recordings import Recorder
-from tests.unit.replay.tui.model.guests import Guest, Named, standing_at, stripped
+from tests.unit.replay.tui.model.guests import (
+    Guest,
+    Named,
+    built_and_standing_at,
+    standing_at,
+    stripped,
+)
 
 START = 0x100000
 NO_FILES = SourceFiles([])
@@ -163,3 +170,27 @@ def test_nothing_breaks_it(
         assert bool(seen.problem) != bool(seen.listing.instructions)
         if seen.listing.instructions:
             assert seen.listing.index_of(seen.at) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["hvt", "spt"])
+@pytest.mark.parametrize("optimization", ["0", "2"])
+def test_every_step_of_real_guests_is_seen(tmp_path: Path, target: str, optimization: str) -> None:
+    with built_and_standing_at(
+        tmp_path, "hello", target, optimization, "solo5_app_main"
+    ) as timeline:
+        symbols = Symbols(timeline.guest)
+        looker = CodeLooker(symbols, SourceFiles([PROGRAMS]))
+        for _ in range(200):
+            seen = looker.look(timeline)
+            rip = timeline.registers()["rip"]
+            index = seen.listing.index_of(rip)
+            assert index is not None
+            assert seen.listing.instructions[index].address == rip
+            assert seen.function
+            assert seen.text, seen.path
+            for form in Form:
+                rows = code_rows(seen, form)
+                assert rows.current is not None
+                assert "\u25b6" in plain(rows.line(rows.current))
+            timeline.step(1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,13 @@ from replay.tui.model.memory import (
 )
 from replay.tui.model.rows import Role, ToCode, ToMemory, plain
 from tests.unit.replay.recordings import Recorder
-from tests.unit.replay.tui.model.guests import Guest, Named, standing_at, texts
+from tests.unit.replay.tui.model.guests import (
+    Guest,
+    Named,
+    built_and_standing_at,
+    standing_at,
+    texts,
+)
 
 START = 0x20000
 SIZE = START + 2 * PAGE_BYTES
@@ -180,3 +187,15 @@ def test_any_memory_is_rows(
         assert plain(rows.line(START // row_bytes)).isprintable()
         assert isinstance(seen.cursor, CursorSeen)
         assert texts(cursor_rows(seen.cursor))
+
+
+@pytest.mark.parametrize("target", ["hvt", "spt"])
+def test_memory_is_where_its_size_says(tmp_path: Path, target: str) -> None:
+    with built_and_standing_at(tmp_path, "hello", target, "2", "solo5_app_main") as timeline:
+        symbols, size = Symbols(timeline.guest), timeline.machine.plan.mem_size
+        for address in (timeline.registers()["rip"], timeline.registers()["rsp"]):
+            seen = look_at_memory(timeline, symbols, MemoryWanted(address, 16, address))
+            assert address < size
+            assert seen.byte(address) is not None
+            assert MemoryRows(seen, size).row_of(address) == address // 16
+        assert look_at_memory(timeline, symbols, MemoryWanted(size, 16)).byte(size) is None

@@ -17,7 +17,14 @@ from replay.tui.model.stack import (
     word_rows,
 )
 from tests.unit.replay.recordings import Recorder
-from tests.unit.replay.tui.model.guests import Guest, Named, standing_at, stripped, texts
+from tests.unit.replay.tui.model.guests import (
+    Guest,
+    Named,
+    built_and_standing_at,
+    standing_at,
+    stripped,
+    texts,
+)
 
 STACK, CODE = 0x300000, 0x100000
 
@@ -152,3 +159,21 @@ def test_any_stack_is_rows(data: bytes, rsp: int, rip: int, width: int) -> None:
         seen = look_at_stack(PagedView(guest), Named([Symbol(CODE, "f\n", 64)]))
         assert texts(backtrace_rows(seen))
         assert texts(word_rows(seen, seen, width=width))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["hvt", "spt"])
+@pytest.mark.parametrize("optimization", ["0", "2"])
+def test_every_step_of_real_guests_has_its_calls(
+    tmp_path: Path, target: str, optimization: str
+) -> None:
+    with built_and_standing_at(
+        tmp_path, "hello", target, optimization, "solo5_app_main"
+    ) as timeline:
+        symbols = Symbols(timeline.guest)
+        for _ in range(200):
+            seen = look_at_stack(timeline, symbols)
+            functions = [frame.function for frame in seen.frames if not frame.is_inlined]
+            assert functions[-3:] == ["solo5_app_main", f"{target}_start", "_start"]
+            assert all(frame.path and frame.line for frame in seen.frames)
+            timeline.step(1)
