@@ -13,7 +13,7 @@ from bench.long_trace import write_long_trace
 from bench.run_tui import Took
 
 _EVENTS = 5_000_000
-_QUICK_EVENTS = 300_000
+_QUICK_EVENTS = 50_000
 _OPEN_GOAL_S = 1.0
 _SCAN_GOAL_S = 3.0
 _FRAME_GOAL_MS = 50.0

@@ -19,10 +19,12 @@ import pytest
 import zstandard
 from google_crc32c import value as crc32c
 
+from traces.columns import EventColumns, scan
 from traces.errors import TraceError
 from traces.events import Event
 from traces.framing import BlockEncoder
 from traces.limits import BLOCK_BYTES, EVENT_BYTES_MAX, INDEX_BYTES_MAX
+from traces.lookup import EventLookup
 from traces.reader import Trace, open_trace
 from traces.salvage import salvage
 from traces.verify import verify
@@ -52,11 +54,29 @@ def read_everything(path: Path) -> list[Event]:
     return events
 
 
+def look_up_everything(trace: Trace) -> None:
+    """Columns and lookups, which raise for nothing that stands in a file."""
+    columns = EventColumns()
+    try:
+        for chunk in scan(trace):
+            columns.extend(chunk)
+        count = min(trace.event_count, 50)
+        for lookup in (EventLookup(trace), EventLookup(trace, columns)):
+            for index in reversed(range(count)):
+                assert lookup.event(index).index == index
+            found = [each.index for each in lookup.events(0, count)]
+            assert found == sorted(set(found))
+        assert columns.event_count <= trace.event_count
+    except TraceError as error:
+        raise AssertionError("something was raised") from error
+
+
 def _others(trace: Trace) -> Iterator[Callable[[], object]]:
     yield trace.guest
     yield lambda: list(trace.digests())
     yield lambda: list(trace.events(trace.event_count // 2))
     yield lambda: trace.stream(3).peek()
+    yield lambda: look_up_everything(trace)
 
 
 def check_salvage(path: Path) -> None:
@@ -217,6 +237,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 CHILD = """
 import sys
 from monitors.calls.clock import MONOTONIC_CLOCK
+from traces.columns import EventColumns, scan
 from traces.errors import TraceError
 from traces.reader import open_trace
 from traces.salvage import salvage
