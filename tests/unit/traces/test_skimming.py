@@ -246,3 +246,12 @@ def test_the_compiled_one_is_used_and_refuses_nonsense() -> None:
     for offset, count, tsc_hz in ((-1, 1, 1), (4, 1, 1), (0, -1, 1), (0, 1, 0)):
         with pytest.raises(ValueError, match="an offset"):
             skim(payload, offset, count, NO_READINGS, Clock(), tsc_hz)
+
+
+@needs_compiled
+@pytest.mark.parametrize("tag", tags.SPECS)
+def test_the_compiled_one_knows_every_tag(tag: int) -> None:
+    from traces._events import skim
+
+    payload = bytes((0x93, tag, 0, 0))
+    assert skim(payload, 0, 1, NO_READINGS, Clock(), GHZ)[:3] == (1, 4, bytes((tag,)))
