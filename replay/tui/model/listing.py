@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from replay.engines.disassembly import Decoded, Syntax, decoder
 from replay.engines.ram import PAGE_BYTES
 from replay.player.stops import View
-from replay.player.symbols import Symbols
+from replay.player.symbols import Symbol, Symbols
 from replay.tui.model.assembly import is_call, leads_to, names_memory
 from replay.tui.model.rows import Target, ToCode, ToMemory
 
@@ -25,6 +25,9 @@ ARROW_LANES = 4
 _ARROW_INSTRUCTIONS_MAX = 250
 _IMMEDIATE = re.compile(r"(?<![\w\[*+-])\$?(0x[0-9a-f]{5,16})\b(?!\()")
 _NAMES_OF_INLINED_MAX = 4
+_INLINED_MAX = 200_000
+"""Instructions of inlined calls that are told, one of several calls several times."""
+
 _BACK_BYTES = 96
 
 
@@ -200,12 +203,23 @@ def _inlined(symbols: Symbols, decoded: Sequence[Decoded]) -> list[tuple[str, ..
     addresses = [address for address, _, _, _ in decoded]
     function = symbols.function_at(addresses[0])
     parts = [] if function is None else symbols.whole(function)
-    for part in parts:
-        for scope in symbols.inlined_within(part.address, part.end):  # outer before inner
-            for start, end in scope.ranges:
-                for index in range(bisect_left(addresses, start), bisect_left(addresses, end)):
-                    found[index] = (*found[index], scope.name)[-_NAMES_OF_INLINED_MAX:]
+    left = _INLINED_MAX
+    for name, start, end in _inlined_ranges(symbols, parts):
+        first, behind = bisect_left(addresses, start), bisect_left(addresses, end)
+        left -= behind - first + 1
+        if left < 0:
+            break
+        for index in range(first, behind):
+            found[index] = (*found[index], name)[-_NAMES_OF_INLINED_MAX:]
     return found
+
+
+def _inlined_ranges(symbols: Symbols, parts: Sequence[Symbol]) -> Iterator[tuple[str, int, int]]:
+    """Where code of inlined calls is, that of outer ones before that of inner ones."""
+    for part in parts:
+        for scope in symbols.inlined_within(part.address, part.end):
+            for start, end in scope.ranges:
+                yield scope.name, start, end
 
 
 def _arrows(instructions: Sequence[Instruction]) -> tuple[tuple[Arrow, ...], ...]:

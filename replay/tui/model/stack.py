@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from monitors.ports import Registers
 from replay.player.paged_view import paged
@@ -136,8 +136,9 @@ def _unwound(view: View, symbols: Symbols) -> _Unwound:
         is_innermost = not found.frames
         frame = symbols.frame(registers, read_word, innermost=is_innermost)
         cfa = None if frame is None else frame.cfa
-        found.frames += _frames(symbols, registers, cfa, len(found.frames))
-        if len(found.frames) >= FRAMES_MAX:
+        here = _frames(symbols, registers, cfa, len(found.frames))
+        found.frames += islice(here, FRAMES_MAX + 1 - len(found.frames))
+        if len(found.frames) > FRAMES_MAX:
             del found.frames[FRAMES_MAX:]
             found.ended = f"more than {FRAMES_MAX} calls"
         elif frame is None:
@@ -158,25 +159,29 @@ def _frames(
     at = pc if number == 0 else (pc - 1) & _ADDRESS_MASK
     place = symbols.place(at)
     inlined = [scope for scope in symbols.scopes(at) if scope.is_inlined]
+    entered = len(inlined) if number else _entered(inlined, pc)
     path, line = place.path, place.line
-    while inlined:
-        scope = inlined.pop()
-        if number or not _is_to_be_entered(scope, inlined, pc):
+    for depth in range(len(inlined) - 1, -1, -1):
+        scope = inlined[depth]
+        if depth < entered:
             yield Frame(number, scope.name, path, line, pc, at, cfa, True, registers)
             number += 1
         path, line = scope.call_path, scope.call_line
     yield Frame(number, _name(place), path, line, pc, at, cfa, False, registers)
 
 
-def _is_to_be_entered(scope: Scope, around: Sequence[Scope], pc: int) -> bool:
-    """At the first instruction of an inlined call the guest stands before the call."""
-    return any(each.begins_at(pc) for each in (scope, *around))
+def _entered(inlined: Sequence[Scope], pc: int) -> int:
+    """How many of the inlined calls, outermost first, have been entered: at the first instruction
+    of one the guest stands before the call."""
+    begins = (depth for depth, scope in enumerate(inlined) if scope.begins_at(pc))
+    return next(begins, len(inlined))
 
 
 def _name(place: Place) -> str:
     if not place.function:
         return f"{place.address:#x}"
-    return place.function if place.path else f"{place.function}+{place.offset:#x}"
+    is_enough = place.path or not place.offset
+    return place.function if is_enough else f"{place.function}+{place.offset:#x}"
 
 
 def _words(

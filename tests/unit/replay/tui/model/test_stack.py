@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import io
+import random
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.player.paged_view import PagedView
+from replay.player.scopes import Scope
+from replay.player.source_files import SourceFiles
 from replay.player.symbols import Symbol, Symbols
+from replay.tui.model.code import CodeLooker
+from replay.tui.model.code_rows import Form, code_rows
+from replay.tui.model.registers import look_at_registers, register_rows
 from replay.tui.model.rows import Role, ToCode, ToFrame
 from replay.tui.model.stack import (
     FRAMES_MAX,
@@ -176,4 +184,40 @@ def test_every_step_of_real_guests_has_its_calls(
             functions = [frame.function for frame in seen.frames if not frame.is_inlined]
             assert functions[-3:] == ["solo5_app_main", f"{target}_start", "_start"]
             assert all(frame.path and frame.line for frame in seen.frames)
+            timeline.step(1)
+
+
+def test_nested_inlined_calls_without_end_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    scopes = tuple(
+        Scope(f"f{n}", ((CODE, CODE + 9),), CODE, None, is_inlined=True) for n in range(5000)
+    )
+    symbols = Named([Symbol(CODE, "f", 9)])
+    monkeypatch.setattr(symbols, "scopes", lambda _: scopes)
+    seen = look_at_stack(Guest({}, rip=CODE + 1), symbols)
+    assert len(seen.frames) == FRAMES_MAX
+    assert seen.frames[0].function == "f4999"
+    at_entry = look_at_stack(Guest({}, rip=CODE), symbols)
+    assert [frame.function for frame in at_entry.frames] == ["f"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_broken_debug_information_breaks_no_pane(
+    tmp_path: Path, recorder: Recorder, seed: int
+) -> None:
+    generator = random.Random(seed)
+    with standing_at(recorder, "flaky", "solo5_app_main", "index_add") as timeline:
+        data = bytearray(timeline.guest)
+        tables = ELFFile(io.BytesIO(data)).get_section_by_name(".eh_frame")["sh_offset"]
+        for _ in range(30):
+            data[generator.randrange(tables, len(data))] = generator.randrange(256)
+        symbols = Symbols(bytes(data))
+        looker = CodeLooker(symbols, SourceFiles([tmp_path]))
+        for _ in range(3):
+            for form in Form:
+                assert texts(code_rows(looker.look(timeline), form))
+            stack = look_at_stack(timeline, symbols)
+            assert texts(backtrace_rows(stack))
+            assert texts(word_rows(stack))
+            assert texts(register_rows(look_at_registers(timeline, symbols)))
             timeline.step(1)
