@@ -207,7 +207,7 @@ class Scrubber:
     def _sign(self, level: int | None) -> tuple[str, Role]:
         if level is None:
             return self._glyphs.unknown, Role.DIM
-        return (self._glyphs.levels[level - 1], Role.TEXT) if level else (" ", Role.TEXT)
+        return (self._glyphs.levels[level - 1], Role.TYPE) if level else (" ", Role.TEXT)
 
     def _counts(self) -> list[int | None]:
         """By time: how many events each cell has. The scale is that of the square root, so that

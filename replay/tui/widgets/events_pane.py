@@ -20,7 +20,7 @@ from replay.tui.model.rows import FixedRows, Role, Span, ToEvent
 from replay.tui.recording import Recording, Times
 from replay.tui.widgets.pane import Pane
 
-_SLICE_EVENTS = 2000
+_SLICE_EVENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
