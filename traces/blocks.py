@@ -24,6 +24,7 @@ from traces.framing import (
     parse_trailer,
 )
 from traces.limits import BLOCK_HEAD_BYTES_MAX, HEADER_BYTES_MAX
+from traces.locking import has_writer
 from traces.preamble import Preamble, parse_header, parse_preamble, seal_of
 
 
@@ -69,6 +70,10 @@ class BlockFile:
             return False
         self.size_bytes = size_bytes
         return True
+
+    def has_writer(self) -> bool:
+        """Whether the file is still being written, as far as this host can tell."""
+        return has_writer(self._fd)
 
     def read(self, offset_bytes: int, size: int) -> bytes:
         """Exactly ``size`` bytes; raises Truncated when the file has fewer there."""

@@ -80,6 +80,15 @@ class Trace:
         """What was found where an unfinished trace ends; None where it simply ends."""
         return self.layout.damage
 
+    @property
+    def being_written(self) -> bool:
+        """Whether a recorder on this host still writes the trace.
+
+        Ask before ``refresh``: a trace that nobody wrote then and that is not complete afterwards
+        will never be.
+        """
+        return not self.layout.sealed and self.file.has_writer()
+
     def refresh(self) -> bool:
         """Look at what has come since, where the trace is still being written: whether more can be
         read now, or how the run ended is known now.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from traces.errors import TraceExists, TraceWriteError
+from traces.locking import lock_as_writer
 
 
 class BinaryFile(Protocol):
@@ -36,7 +37,7 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """A new file, without any buffer of our own."""
+    """A new file, without any buffer of our own, and locked as one that is being written."""
 
     def __init__(self, path: Path | str) -> None:
         """Creates ``path``; raises TraceExists or TraceWriteError."""
@@ -53,6 +54,7 @@ class FileSink:
             ) from error
         except (OSError, ValueError) as error:
             raise _unwritable(self.name, error) from error
+        lock_as_writer(self._fd)
 
     def write(self, data: bytes) -> None:
         """Append all of ``data``; on failure the file is cut back to its last whole block."""

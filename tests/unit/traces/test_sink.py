@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from traces.blocks import BlockFile
 from traces.errors import TraceExists, TraceWriteError
 from traces.sink import FileSink, ObjectSink, open_sink
 
@@ -107,3 +108,11 @@ def test_paths_become_files(tmp_path: Path) -> None:
     sink = open_sink(os.fspath(tmp_path / "a.mp"))
     assert isinstance(sink, FileSink)
     sink.close()
+
+
+def test_others_see_that_it_is_being_written(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "a.mp")
+    with BlockFile(tmp_path / "a.mp") as reader:
+        assert reader.has_writer()
+        sink.close()
+        assert not reader.has_writer()
