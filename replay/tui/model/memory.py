@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from replay.engines.ram import PAGE_BYTES
 from replay.player.paged_view import paged
@@ -25,6 +28,7 @@ _GROUP = 8
 _ADDRESSES = 1 << 64
 _NAMES_OF_ROW_MAX = 3
 _UNREADABLE, _UNREAD = "??", ".."
+_MARKS = {Role.CURRENT: "[", Role.CHANGED: "*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,13 @@ def row_bytes_for(width: int) -> int:
     return next((size for size in _ROW_SIZES if _row_width(size) <= width), _ROW_SIZES[-1])
 
 
+class _Cell(NamedTuple):
+    address: int
+    value: int | None
+    digits: str
+    role: Role
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryRows:
     """All of a guest's ``size`` bytes as rows; see ``Rows``. Bytes that are not what they were
@@ -116,11 +127,12 @@ class MemoryRows:
         """See ``Rows``."""
         start = index * self.row_bytes
         addresses = range(start, min(start + self.row_bytes, self.size))
+        cells = [self._cell(address) for address in addresses]
         return (
             Span(f"{start:0{_ADDRESS_DIGITS}x}", Role.ADDRESS, ToMemory(start)),
-            *self._hex(addresses),
+            *_digit_spans(cells),
             Span(" " * (1 + _hex_width(self.row_bytes) - _hex_width(len(addresses)))),
-            *(self._letter(address) for address in addresses),
+            *_letter_spans(cells),
             *self._names(addresses),
         )
 
@@ -139,48 +151,19 @@ class MemoryRows:
         number = max(0, min(number, self.row_bytes - 1))
         return min(index * self.row_bytes + number, max(0, self.size - 1))
 
-    def _hex(self, addresses: range) -> Iterator[Span]:
-        for number, address in enumerate(addresses):
-            is_changed = self._is_changed(address)
-            # The mark of a change and that of the cursor stand before the byte.
-            before = ("[" if address == self.cursor else "*" if is_changed else " ").rjust(
-                2 if number and number % _GROUP == 0 else 1
-            )
-            role = self._role(address, is_changed=is_changed)
-            mark = role if before.strip() else Role.TEXT
-            yield Span(before, mark)
-            yield Span(self._digits(address), role, ToMemory(address, 1))
-
-    def _digits(self, address: int) -> str:
+    def _cell(self, address: int) -> _Cell:
         value = self.seen.byte(address)
-        if value is None:
-            return _UNREADABLE if self.seen.has(address) else _UNREAD
-        return f"{value:02x}"
-
-    def _letter(self, address: int) -> Span:
-        value = self.seen.byte(address)
-        is_letter = value is not None and 0x20 <= value < 0x7F
-        role = self._role(address, is_changed=self._is_changed(address))
-        if role is Role.NUMBER:
-            role = Role.STRING if is_letter else Role.DIM
-        text = chr(value) if value is not None and is_letter else "." if value is not None else " "
-        return Span(text, role, ToMemory(address, 1))
-
-    def _role(self, address: int, *, is_changed: bool) -> Role:
+        old = None if self.before is None else self.before.byte(address)
         if address == self.cursor:
-            return Role.CURRENT
-        if 0 <= address - self.found[0] < self.found[1]:
-            return Role.MATCH
-        if is_changed:
-            return Role.CHANGED
-        value = self.seen.byte(address)
-        return Role.NUMBER if value else Role.DIM
-
-    def _is_changed(self, address: int) -> bool:
-        if self.before is None:
-            return False
-        old, new = self.before.byte(address), self.seen.byte(address)
-        return old is not None and new is not None and old != new
+            role = Role.CURRENT
+        elif 0 <= address - self.found[0] < self.found[1]:
+            role = Role.MATCH
+        elif old is not None and value is not None and old != value:
+            role = Role.CHANGED
+        else:
+            role = Role.NUMBER if value else Role.DIM
+        missing = _UNREADABLE if value is None and self.seen.has(address) else _UNREAD
+        return _Cell(address, value, missing if value is None else f"{value:02x}", role)
 
     def _names(self, addresses: range) -> Iterator[Span]:
         starts = [symbol for symbol in self.seen.names if symbol.address in addresses]
@@ -188,6 +171,30 @@ class MemoryRows:
             yield Span(" ")
         for symbol in starts[:_NAMES_OF_ROW_MAX]:
             yield Span(f" {visible(symbol.name)}", Role.NAME, ToMemory(symbol.address))
+
+
+def _digit_spans(cells: Sequence[_Cell]) -> Iterator[Span]:
+    for number, (address, _, digits, role) in enumerate(cells):
+        # The mark of the cursor, or of a change, stands before the byte.
+        mark = _MARKS.get(role, " ")
+        gap = " " if number and number % _GROUP == 0 else ""
+        yield Span(f"{gap}{mark}{digits}", role, ToMemory(address, 1))
+
+
+def _letter_spans(cells: Sequence[_Cell]) -> Iterator[Span]:
+    """The bytes as text; neighbours that look alike are one span, as a row has many."""
+    for role, letters in groupby(map(_letter, cells), itemgetter(0)):
+        yield Span("".join(letter for _, letter in letters), role)
+
+
+def _letter(cell: _Cell) -> tuple[Role, str]:
+    if cell.value is None:
+        return cell.role, " "
+    is_letter = 0x20 <= cell.value < 0x7F
+    role = cell.role
+    if role is Role.NUMBER:
+        role = Role.STRING if is_letter else Role.DIM
+    return role, chr(cell.value) if is_letter else "."
 
 
 def cursor_rows(cursor: CursorSeen) -> FixedRows:

@@ -63,7 +63,7 @@ def test_a_row_of_bytes() -> None:
 def test_bytes_are_targets() -> None:
     line = MemoryRows(look(guest()), SIZE, 8).line(START // 8)
     targets = [span.target for span in line]
-    assert targets.count(ToMemory(START + 3, 1)) == 2
+    assert targets.count(ToMemory(START + 3, 1)) == 1
     assert ToMemory(START + 4) in targets
 
 
@@ -79,9 +79,10 @@ def test_changes_and_the_cursor_are_marked() -> None:
     assert row(rows) == "00020000 48[65 6c 6c*4f 00 01 ff HellO...  total"
     line = rows.line(START // 8)
     roles = {span.text: span.role for span in line}
-    assert (roles["4f"], roles["65"]) == (Role.CHANGED, Role.CURRENT)
+    assert (roles["*4f"], roles["[65"]) == (Role.CHANGED, Role.CURRENT)
+    assert (roles["O"], roles["e"]) == (Role.CHANGED, Role.CURRENT)
     found = MemoryRows(after, SIZE, 8, found=(START + 2, 2)).line(START // 8)
-    assert [span.text for span in found if span.role is Role.MATCH] == ["6c", "6c", "l", "l"]
+    assert [span.text for span in found if span.role is Role.MATCH] == [" 6c", " 6c", "ll"]
 
 
 def test_rows_by_width() -> None:
@@ -98,10 +99,13 @@ def test_a_click_finds_its_byte(row_bytes: int) -> None:
     column, hit = 0, {}
     for span in rows.line(index):
         if isinstance(span.target, ToMemory) and span.target.size == 1:
-            hit[column] = span.target.address
+            hit[column + len(span.text) - 1] = span.target.address
         column += len(span.text)
-    assert len(hit) == 2 * row_bytes
+    assert list(hit.values()) == list(range(START, START + row_bytes))
     assert all(rows.address_of(index, at) == address for at, address in hit.items())
+    letters = column - row_bytes - len("  total")
+    for number in range(row_bytes):
+        assert rows.address_of(index, letters + number) == START + number
     assert rows.address_of(index, 0) == START
     assert rows.address_of(index, 999) == START + row_bytes - 1
 
