@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import comb
 from statistics import median
 
+_SURE_PAIRS = 6
+"""Of fewer, even the extremes do not hold the median with a confidence of 95 %."""
 COLUMNS = ("what", "goal", "measured", "met", "how")
 
 
@@ -63,8 +66,18 @@ class Samples:
     def ratio(self, name: str, base: str) -> float:
         """The median of a variant over a base, measured in turn: each round's two are neighbours in
         time, so that a machine that is now slow and now fast does less harm."""
+        return median(self._ratios(name, base))
+
+    def ratio_spread(self, name: str, base: str) -> str:
+        """How sure ``ratio`` is, as text."""
+        ratios = self._ratios(name, base)
+        low, high = median_interval(ratios)
+        sure = "with 95 % confidence" if len(ratios) >= _SURE_PAIRS else "in all"
+        return f"{amount(low)} .. {amount(high)} {sure}, {len(ratios)} pairs"
+
+    def _ratios(self, name: str, base: str) -> list[float]:
         pairs = zip(self.values[name], self.values[base], strict=True)
-        return median(value / of_base for value, of_base in pairs)
+        return [value / of_base for value, of_base in pairs]
 
     def added(self, name: str, base: str) -> float:
         """The median of what a variant takes more than a base, round by round."""
@@ -78,6 +91,21 @@ class Samples:
             f"{name} {amount(median(values))} ({amount(min(values))} .. {amount(max(values))}, "
             f"{len(values)} times)"
         )
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Two of ``values``, between which the median of all that could have been measured lies with a
+    confidence of 95 % at least, however it is distributed; of fewer than ``_SURE_PAIRS`` the
+    extremes, which say less.
+
+    Each value is above that median or not like a coin that is thrown: a binomial distribution.
+    """
+    ordered, count = sorted(values), len(values)
+    rank = outcomes = 0
+    while (outcomes := outcomes + comb(count, rank)) * 40 <= 2**count:  # 2.5 % on either side
+        rank += 1
+    rank = max(rank, 1)
+    return ordered[rank - 1], ordered[count - rank]
 
 
 def amount(value: float) -> str:

@@ -102,6 +102,21 @@ class LiveRun:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
 
+    def processor_s(self) -> float:
+        """The processor time so far of the recorder and its children, as which engines run
+        guests."""
+        processes = (self._process.pid, *self._children())
+        # The clock that Linux has for every process: CPUCLOCK_SCHED, linux/posix-timers.h.
+        return sum(time.clock_gettime(~process << 3 | 2) for process in processes)
+
+    def guest_processors(self) -> frozenset[int]:
+        """Where the recorder's children may run; none where it has no children."""
+        return frozenset().union(*(os.sched_getaffinity(each) for each in self._children()))
+
+    def _children(self) -> Sequence[int]:
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+
     def descriptors(self) -> int:
         """How many files the recorder has open."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))

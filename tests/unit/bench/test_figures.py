@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import COLUMNS, Figure, Samples, amount
+from bench.figures import COLUMNS, Figure, Samples, amount, median_interval
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,24 @@ def test_ratios_and_differences_are_those_of_neighbours_in_time() -> None:
         samples.add("recording", value)
     assert samples.ratio("recording", "un-recorded") == 2.0
     assert samples.added("recording", "un-recorded") == 5.0
+
+
+def test_a_ratio_comes_with_how_sure_it_is() -> None:
+    samples = Samples()
+    for tenths in range(1, 7):
+        samples.add("un-recorded", 10.0)
+        samples.add("recording", float(tenths))
+    spread = samples.ratio_spread("recording", "un-recorded")
+    assert spread == "0.100 .. 0.600 with 95 % confidence, 6 pairs"
+
+
+@pytest.mark.parametrize(
+    ("count", "left_out"),
+    [(1, 0), (2, 0), (5, 0), (6, 0), (8, 0), (9, 1), (11, 1), (12, 2), (20, 5), (100, 39)],
+)
+def test_an_interval_leaves_out_what_the_sign_test_allows(count: int, left_out: int) -> None:
+    values = [float(value) for value in reversed(range(count))]
+    assert median_interval(values) == (left_out, count - 1 - left_out)
 
 
 @pytest.mark.parametrize(
