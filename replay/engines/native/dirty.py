@@ -37,7 +37,8 @@ class Comparison:
 class DirtyPages:
     """Tells each of its *readers*, whom a word names, what was written since it last asked.
 
-    ``slow_because`` says why pages are compared; it is empty while the kernel keeps account.
+    ``readers`` has what each of them is to be told next. ``slow_because`` says why pages are
+    compared; it is empty while the kernel keeps account.
     """
 
     def __init__(
@@ -47,32 +48,32 @@ class DirtyPages:
         self._tracking = tracking
         self._tracked = tracked
         self._source: Callable[[], set[int]] | None = None
-        self._pending: dict[str, set[int]] = {}
+        self.readers: dict[str, set[int]] = {}
         self.slow_because = why
 
     def take(self, reader: str) -> Sequence[int]:
         """Page numbers, ascending; for a new reader all pages in use."""
         if self._source is None:
             self._source = self._begin()
-        elif self._pending:
+        elif self.readers:
             self._note(self._source())
-        pending = self._pending.get(reader)
-        self._pending[reader] = set()
+        pending = self.readers.get(reader)
+        self.readers[reader] = set()
         return list(resident_pages(self._ram)) if pending is None else sorted(pending)
 
     def note(self, gpa: int, size: int) -> None:
         """The engine has written there."""
-        if self._pending and size:
+        if self.readers and size:
             self._note(range(gpa // PAGE_BYTES, (gpa + size - 1) // PAGE_BYTES + 1))
 
     def note_all(self) -> None:
         """Somebody may have written anywhere."""
-        if self._pending:
+        if self.readers:
             self._note(resident_pages(self._ram))
 
     def _note(self, pages: Iterable[int]) -> None:
         numbers = frozenset(pages)
-        for pending in self._pending.values():
+        for pending in self.readers.values():
             pending.update(numbers)
 
     def _begin(self) -> Callable[[], set[int]]:

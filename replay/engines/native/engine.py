@@ -86,15 +86,18 @@ class NativeEngine(Debuggable):
 
     def write(self, gpa: int, data: bytes) -> None:
         """See ``Engine.write``."""
-        self._accessed(gpa, len(data), True)
-        self._put(gpa, data)
+        assert self._ram is not None
+        if self._dirty.readers or not self._stops.idle:
+            self._accessed(gpa, len(data), True)
+        if gpa >= self._text.end:
+            self._ram.view[gpa : gpa + len(data)] = data
+        else:
+            self._put(gpa, data)
 
     def _put(self, gpa: int, data: bytes) -> None:
         assert self._ram is not None
         end = gpa + len(data)
         self._ram.view[gpa:end] = data
-        if gpa >= self._text.end:
-            return
         for area in self._text.areas:
             if area.start < end and gpa < area.end:
                 self._cpu.store()
@@ -164,24 +167,28 @@ class NativeEngine(Debuggable):
         return self._crossings
 
     def _run_to_exit(self) -> Exit | None:
-        exit_ = self._run_guest()
+        """The next exit, or None where the agent has stopped the guest."""
+        self._agent_stopped = False
+        exit_ = self._run_freely() if self._stops.idle else self._run_among_stops()
         self._has_crossed = type(exit_) not in _NO_CROSSINGS
         return exit_
 
-    def _run_guest(self) -> Exit | None:
-        self._agent_stopped = False
-        begun_at = None if self._has_crossed else self._cpu.words[RIP]
-        while not self._agent_stopped:
-            if self._interrupt_requested:
-                self._interrupt_requested = False
-                return Interrupted()
-            if self._stops.idle:
-                exit_ = self._advance()
-            else:
-                exit_, begun_at = self._advance_among_stops(begun_at)
-            if exit_ is not None:
+    def _run_freely(self) -> Exit | None:
+        while not self._interrupt_requested:
+            exit_ = self._advance()
+            if exit_ is not None or self._agent_stopped:
                 return exit_
-        return None
+        self._interrupt_requested = False
+        return Interrupted()
+
+    def _run_among_stops(self) -> Exit | None:
+        begun_at = None if self._has_crossed else self._cpu.words[RIP]
+        while not self._interrupt_requested:
+            exit_, begun_at = self._advance_among_stops(begun_at)
+            if exit_ is not None or self._agent_stopped:
+                return exit_
+        self._interrupt_requested = False
+        return Interrupted()
 
     def _advance_among_stops(self, begun_at: int | None) -> tuple[Exit | None, int | None]:
         """``begun_at`` is where the run has begun, until the guest has left the breakpoint there;
@@ -225,6 +232,7 @@ class NativeEngine(Debuggable):
         assert self._child is not None
         child = self._child
         self._tracee = child.tracee
+        self._resume = child.tracee.run if self._agent is None else self._resume_with_agent
         cpu = Processor(self._tracee)
         cpu.load(values)
         space = Space(self._ram, self._protections, cpu)
@@ -256,7 +264,8 @@ class NativeEngine(Debuggable):
         cpu = self._cpu
         if self._open_pages.rights or cpu.flags & FLAG_TF:
             return self._step()
-        number = self._go(CONTINUE)
+        cpu.store()
+        number = self._resume(CONTINUE)
         rip = cpu.words[RIP]
         if number == _SIGSEGV:
             site = self._sites.get(rip)
@@ -283,8 +292,10 @@ class NativeEngine(Debuggable):
     def _go(self, how: int) -> int:
         """Let the process run; returns the signal that stopped it."""
         self._cpu.store()
-        if self._agent is None:
-            return self._tracee.run(how)
+        return self._resume(how)
+
+    def _resume_with_agent(self, how: int) -> int:
+        assert self._agent is not None
         number = self._agent.go(how, self._cpu.flags)
         self._agent_stopped = number == STOPPED
         return number

@@ -29,6 +29,7 @@ _UD, _GP = 6, 13
 _IA32_TSC = 0x10
 _LEGACY_VECTOR = 0x80
 _SYSCALL = b"\x0f\x05"
+_SYSCALL_BYTES = len(_SYSCALL)
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 # The kernel's order, in which what a system call takes is all in one place: r10 to rdi.
 _TAKEN = struct.Struct("8Q")
@@ -77,6 +78,8 @@ class Exits:
     def at_site(self, site: Site) -> Exit | None:
         """The guest is about to execute a site; it goes on behind it."""
         self.executed = True
+        if self._user_mode and site.text == "syscall":  # as nearly always in user mode
+            return self._call(site.address + _SYSCALL_BYTES, legacy=False)
         answer = self._answers.get(site.kind, _refuse)
         try:
             return answer(site)
@@ -122,8 +125,8 @@ class Exits:
 
     def _emulate(self, site: Site) -> Exit | None:
         cpu = self._cpu
-        if self._user_mode and site.text in ("syscall", "sysenter"):
-            return self._call(_behind(site), legacy=site.text == "sysenter")
+        if self._user_mode and site.text == "sysenter":
+            return self._call(_behind(site), legacy=True)
         self._emulation.execute(site)
         while self._emulation.lost:
             rip = cpu.words[RIP]

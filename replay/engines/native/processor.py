@@ -32,6 +32,7 @@ _HIDDEN = {
     "dr7": 0x400,
 }
 _INDEX_OF = {name: INDEX[name] for name in _REAL}
+_NEAR = {name: index for name, index in _INDEX_OF.items() if index <= RIP}
 _FLAGS = INDEX["rflags"]
 _REAL_FLAGS = 0xCD5  # CF PF AF ZF SF DF OF: the rest is the host's
 _ALWAYS_SET = 2
@@ -50,6 +51,7 @@ class Processor:
         self._tracee = tracee
         self.words = tracee.registers
         self._changed = False
+        self._far_changed = False
         self._moved = False
         self.virtual: dict[str, int] = dict.fromkeys(_VIRTUAL, 0) | _HIDDEN
         self.flags = 0
@@ -76,13 +78,12 @@ class Processor:
 
     def update(self, values: Registers) -> None:
         """Change some registers."""
-        words, index_of = self.words, _INDEX_OF
+        words, near = self.words, _NEAR
         for name, value in values.items():
-            index = index_of.get(name)
-            if index is None:
-                self.set(name, value)
+            if name in near:
+                words[near[name]] = value
             else:
-                words[index] = value
+                self.set(name, value)
         self._changed = True
 
     def go_to(self, rip: int) -> None:
@@ -94,8 +95,11 @@ class Processor:
         """Give the process what has changed."""
         if self._changed or (self._moved and self.words[ORIG_RAX] != NO_SYSTEM_CALL):
             self.words[ORIG_RAX] = NO_SYSTEM_CALL
-            self._tracee.store()
-            self._changed = self._moved = False
+            if self._far_changed:
+                self._tracee.store()
+            else:
+                self._tracee.store_near()
+            self._changed = self._far_changed = self._moved = False
         elif self._moved:
             self._tracee.store_rip()
             self._moved = False
@@ -124,12 +128,13 @@ class Processor:
         if name in _INDEX_OF:
             self.words[_INDEX_OF[name]] = value
             self._changed = True
+            self._far_changed |= name not in _NEAR
         elif name in self.virtual:
             self.virtual[name] = value
         elif name == "rflags":
             self.flags = value & ~(_REAL_FLAGS | _ALWAYS_SET)
             self.words[_FLAGS] = value & _REAL_FLAGS | FLAG_IF | _ALWAYS_SET
-            self._changed = True
+            self._changed = self._far_changed = True
         else:
             assert name in FLOATING, name
             self._floating_state()[name] = value

@@ -16,6 +16,7 @@ from replay.engines.sweep import sweep
 
 _BREAKPOINT = b"\xcc"
 _NO_PREFIX = b"\x3e"  # a segment override that 64-bit mode ignores, in place of F3
+_HIDDEN_BYTES = 5
 _FAULTING_KINDS = frozenset((SiteKind.OUT, SiteKind.IN, SiteKind.HLT, SiteKind.RDMSR))
 
 
@@ -65,6 +66,9 @@ class Text:
         traps = [site for site in found if site.kind is not SiteKind.REWRITE]
         self.sites.clear()
         self.sites.update(known | {site.address: site for site in traps})
+        self._child.tracee.traps = {
+            at + 1 for at, site in self.sites.items() if self._traps_surely(site)
+        }
         size = area.end - area.start
         self._child.protect(area.start, size, PROT_READ | PROT_WRITE)
         self._child.write(area.start, bytes(patched))
@@ -72,6 +76,12 @@ class Text:
             self._agent.jumps.add_sites(everything, area.start, area.end)
         self._child.protect(area.start, size, PROT_READ | PROT_EXEC)
         self.on_load(area)
+
+    def _traps_surely(self, site: Site) -> bool:
+        """Whether the guest can stop behind the first byte of a site only by its breakpoint: the
+        rest of a ``syscall`` begins an instruction that touches no memory, if somebody jumps to it,
+        but it has to be in vetted text as a whole."""
+        return site.text == "syscall" and self.holds(site.address + _HIDDEN_BYTES)
 
 
 def _patch(code: bytearray, site: Site, base: int) -> None:

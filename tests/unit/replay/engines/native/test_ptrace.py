@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,15 @@ import pytest
 
 from replay.engines.errors import EngineFailure
 from replay.engines.native.child import Child
-from replay.engines.native.ptrace import FLOATING_BYTES, INDEX, RAX, RIP, SINGLE_STEP, Tracee
+from replay.engines.native.ptrace import (
+    CONTINUE,
+    FLOATING_BYTES,
+    INDEX,
+    RAX,
+    RIP,
+    SINGLE_STEP,
+    Tracee,
+)
 
 
 @pytest.fixture
@@ -35,6 +44,34 @@ def test_only_the_next_instruction_is_another(tracee: Tracee) -> None:
     tracee.store_rip()
     tracee.fetch()
     assert (words[RAX], words[RIP]) == (before, 0x7FFF_1234_5678)
+
+
+def test_selectors_and_the_stack_are_not_near(tracee: Tracee) -> None:
+    words = tracee.fetch()
+    rsp = words[INDEX["rsp"]]
+    words[INDEX["r15"]], words[RAX], words[RIP] = 7, 1 << 63, 0x7FFF_1234_5678
+    words[INDEX["rsp"]] = 8
+    tracee.store_near()
+    tracee.fetch()
+    assert (words[INDEX["r15"]], words[RAX], words[RIP]) == (7, 1 << 63, 0x7FFF_1234_5678)
+    assert words[INDEX["rsp"]] == rsp
+
+
+def test_a_place_that_only_a_trap_leads_to_tells_the_signal(tracee: Tracee) -> None:
+    """Whether or not the process is asked for its signal, there or elsewhere."""
+    start = tracee.fetch()[RIP]  # the entry's INT3 is done, and more of them follow
+    tracee.traps = {start + 1}
+    for place in (start + 1, start + 2, start + 3):
+        assert tracee.run(CONTINUE) == signal.SIGTRAP
+        assert tracee.registers[RIP] == place
+
+
+def test_a_process_that_is_gone_has_nothing_to_store(tracee: Tracee) -> None:
+    tracee.fetch()
+    os.kill(tracee.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, tracee.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(EngineFailure, match="SIGKILL"):
+        tracee.store_near()
 
 
 def test_a_run_ends_with_its_signal_and_its_registers(tracee: Tracee) -> None:
