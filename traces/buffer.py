@@ -85,6 +85,7 @@ class PythonBuffer:
         self._taken = 0
         self.pending = 0
         self._closed = False
+        self._roomy_bytes_max = _NEARLY_FULL_BYTES
 
     @property
     def event_count(self) -> int:
@@ -95,17 +96,14 @@ class PythonBuffer:
         """See ``EventBuffer``."""
         with self._lock:
             kind, held = type(call), self._bytes
-            is_usual = RESULT_OF.get(kind) is type(result) or can_answer(call, result)
-            if self._closed or not is_usual:
-                return Stored.UNUSUAL
-            if len(held) > _NEARLY_FULL_BYTES:
-                return self._append_to_rest(call, result)
+            if RESULT_OF.get(kind) is not type(result) or len(held) > self._roomy_bytes_max:
+                return self._append_unusual(call, result)
             data = self._encoders[kind](call, result)
             if len(held) + len(data) > BLOCK_BYTES:
                 return _FULL
             held += data
-            self.pending += 1
-            return _FIRST if self.pending == 1 else _STORED
+            self.pending = pending = self.pending + 1
+            return _FIRST if pending == 1 else _STORED
 
     def put(self, data: bytes) -> int:
         """See ``EventBuffer``."""
@@ -132,9 +130,13 @@ class PythonBuffer:
         """See ``EventBuffer``."""
         with self._lock:
             self._closed = True
+            self._roomy_bytes_max = -1
 
-    def _append_to_rest(self, call: Call, result: RecordedResult) -> int:
-        """Store a crossing in a block that may have no room even for a reading."""
+    def _append_unusual(self, call: Call, result: RecordedResult) -> int:
+        """Store a crossing of which ``append`` does not see at once that it may be, or in a block
+        that may have no room even for a reading."""
+        if self._closed or not can_answer(call, result):
+            return Stored.UNUSUAL
         state = self._encoder.state()
         outcome = self._store(self._encoder.encode(call, result), large=False)
         if outcome == _FULL:

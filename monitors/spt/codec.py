@@ -75,9 +75,9 @@ _ERRNO_OF = {
 
 def decode(exit_: Exit, memory: CheckedMemory, filter_: Filter) -> Crossing | Answered:
     """The call that an exit stands for; what the filter forbids is the call ``Misuse``."""
+    if type(exit_) is SystemCall:
+        return _decode_system_call(exit_, memory, filter_)
     match exit_:
-        case SystemCall():
-            return _decode_system_call(exit_, memory, filter_)
         case Trap():
             return decode_trap(exit_)
         case UserFault():
@@ -90,16 +90,20 @@ def encode(crossing: Crossing, result: Result, memory: CheckedMemory, filter_: F
     """Write ``result`` into the guest; BadAnswer when it does not fit the call."""
     if crossing.trap is not None:
         return encode_trap(crossing.trap, result)
-    call = crossing.call
-    if RESULT_OF[type(call)] is not type(result):
-        raise BadAnswer(call, result, f"expected {RESULT_OF[type(call)].__name__}")
-    if crossing.system_call is None or type(call) in _LAST_CALLS:
+    call, system_call = crossing.call, crossing.system_call
+    kind = type(call)
+    if RESULT_OF[kind] is not type(result):
+        raise BadAnswer(call, result, f"expected {RESULT_OF[kind].__name__}")
+    if system_call is None or kind in _LAST_CALLS:
         return _NO_REGISTERS
     try:
-        value = _write_result(crossing, crossing.system_call, result, memory, filter_)
+        if type(result) is ClockReading:  # as guests in a loop want it
+            value = _write_time(crossing, result, memory)
+        else:
+            value = _write_result(crossing, system_call, result, memory, filter_)
     except struct.error as error:
         raise BadAnswer(call, result, str(error)) from error
-    return _returned(crossing.system_call, value)
+    return _returned(system_call, value)
 
 
 def _returned(system_call: SystemCall, value: int) -> Registers:
@@ -158,7 +162,7 @@ def _decode_clock(system_call: SystemCall, memory: CheckedMemory, _: Filter) -> 
     clock, answer = system_call.arguments[:2]
     memory.check(answer, TIMESPEC.size, write=True)
     call = MONOTONIC_CLOCK if clock == CLOCK_MONOTONIC else WALL_CLOCK
-    return Crossing(call, answer, system_call=system_call)
+    return Crossing(call, answer, 0, None, system_call)  # by place: this is done most often
 
 
 def _decode_block(system_call: SystemCall, memory: CheckedMemory, filter_: Filter) -> Crossing:
@@ -234,8 +238,6 @@ def _write_result(
 ) -> int:
     """What the system call returns, after its memory is written."""
     match result:
-        case ClockReading():
-            return _write_time(crossing, result, memory)
         case ReadySet():
             return _write_events(crossing, system_call, result, memory, filter_)
         case BlockData(status, data) | NetFrame(status, data):
