@@ -19,7 +19,7 @@ from monitors.errors import MonitorError
 from replay.engines.errors import EngineError
 from replay.player.errors import Divergence, GuestNeeded, StateDivergence
 from replay.player.given_log import Chunk
-from replay.player.session import Changes
+from replay.player.session import Changes, ReplaySession
 from replay.player.starting import start_replay
 from replay.player.survey_wire import (
     CHUNK_BYTES,
@@ -264,15 +264,13 @@ def _survey(request: Request, trace: Trace, sender: Sender) -> Verdict:
         console=console.write,
         observers=lambda _: (watcher,),
     )
-    waiting = threading.Event()
+    awaited = _Awaited(session)
     try:
         while True:
             replayed = session.run()
             sender.reached(replayed.position.event)
-            if trace.complete or not request.follow:
+            if trace.complete or not (request.follow and awaited.has_more()):
                 return verdict_of(replayed, trace)
-            while not session.extend():
-                waiting.wait(_LOOK_AGAIN_S)
             console.extend()
             watcher.extend()
     except (Divergence, StateDivergence) as error:
@@ -283,6 +281,26 @@ def _survey(request: Request, trace: Trace, sender: Sender) -> Verdict:
         return Incomplete(session.position.event, 0, str(error))
     finally:
         session.close()
+
+
+class _Awaited:
+    """A trace that may become longer."""
+
+    def __init__(self, session: ReplaySession) -> None:
+        self._session = session
+        self._had_writer = session.trace.being_written
+
+    def has_more(self) -> bool:
+        """Wait until it has; False when its recorder has gone and left it without an end."""
+        waiting = threading.Event()
+        while True:
+            has_writer = self._session.trace.being_written
+            if self._session.extend():
+                return True
+            if self._had_writer and not has_writer:
+                return False
+            self._had_writer = self._had_writer or has_writer
+            waiting.wait(_LOOK_AGAIN_S)
 
 
 def _silence() -> None:

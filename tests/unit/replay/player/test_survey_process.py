@@ -28,6 +28,7 @@ from replay.player.verdict import CannotReplay, Diverged, Faithful, Incomplete, 
 from tests.unit.replay.growing import Growing
 from tests.unit.replay.player.travelled import SECRET, Journey
 from tests.unit.replay.recordings import Recorder, new_engine
+from traces.locking import lock_as_writer
 from traces.reader import open_trace
 
 CORPUS = Path(__file__).parents[4] / "traces/corpus"
@@ -149,6 +150,33 @@ def test_a_trace_that_grows_is_followed(journey: Journey, monkeypatch: pytest.Mo
     log, verdict = surveyed(Request(str(growing.path), COUNTING_ENGINE, follow=True))
     assert isinstance(verdict, Faithful)
     check(log, noted)
+
+
+def test_it_does_not_wait_for_a_recorder_that_has_gone(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growing = Growing(journey.path, per_block=5, blocks=1)
+    writer = os.open(growing.path, os.O_WRONLY)
+    lock_as_writer(writer)
+
+    class Waiting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout == survey_process._LOOK_AGAIN_S:
+                if growing.left > 1:
+                    growing.grow()
+                else:
+                    os.close(writer)
+                return False
+            return super().wait(timeout)
+
+    monkeypatch.setattr(survey_process, "_LOOK_AGAIN_S", 0.123)
+    monkeypatch.setattr(survey_process.threading, "Event", Waiting)
+    log, verdict = surveyed(Request(str(growing.path), COUNTING_ENGINE, follow=True))
+    with open_trace(growing.path) as trace:
+        assert not trace.complete
+        assert isinstance(verdict, Incomplete)
+        assert (verdict.events, verdict.why) == (trace.event_count, "the recorder was killed")
+        assert log.complete_until == trace.event_count
 
 
 def test_another_guest_diverges(journey: Journey) -> None:
