@@ -155,7 +155,7 @@ def test_a_trace_that_grows_is_followed(journey: Journey, monkeypatch: pytest.Mo
 def test_it_does_not_wait_for_a_recorder_that_has_gone(
     journey: Journey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    growing = Growing(journey.path, per_block=5, blocks=1)
+    growing = Growing(journey.path, per_block=7, blocks=1)
     writer = os.open(growing.path, os.O_WRONLY)
     lock_as_writer(writer)
 
