@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from replay.player.debug_lines import check_sections
+from replay.player.frame_table import Description, FrameTable
 
 ReadWord = Callable[[int], int | None]
 """Reads the 8-byte word at a guest address; None where there is no memory."""
@@ -61,7 +61,7 @@ class CallFrames:
     """The call frame information of one file; methods raise whatever a broken one makes them."""
 
     def __init__(self, elf: Any) -> None:
-        self._descriptions = _descriptions(elf)
+        self._table = FrameTable(elf)
         self._rules: dict[int, list[_Rules]] = {}
 
     def cfa(self, registers: Mapping[str, int], pc: int | None = None) -> int | None:
@@ -92,17 +92,21 @@ class CallFrames:
         return Frame(cfa, found[0], caller)
 
     def _rules_at(self, pc: int) -> tuple[int, _Rules] | None:
-        index = bisect_right(self._descriptions, pc, key=itemgetter(0)) - 1
-        if index < 0:
+        known = self._table.descriptions
+        index = bisect_right(known, pc, key=itemgetter(0)) - 1
+        if index < 0 or pc >= known[index].start + known[index].size:
             return None
-        start, size, entry = self._descriptions[index]
-        if pc >= start + size or entry["length"] + entry.cie["length"] > _FRAME_BYTES_MAX:
-            return None
+        start = known[index].start
         if start not in self._rules:
-            self._rules[start] = [_rules(row) for row in entry.get_decoded().table]
+            self._rules[start] = self._decoded(known[index])
         rules = self._rules[start]
         row = bisect_right(rules, pc, key=lambda rule: rule.address) - 1
         return (start, rules[row]) if row >= 0 and rules[row].base else None
+
+    def _decoded(self, description: Description) -> list[_Rules]:
+        if self._table.size_of(description) > _FRAME_BYTES_MAX:
+            return []
+        return [_rules(row) for row in self._table.parsed(description).get_decoded().table]
 
 
 def _rules(row: Mapping[Any, Any]) -> _Rules:
@@ -113,22 +117,3 @@ def _rules(row: Mapping[Any, Any]) -> _Rules:
     )
     cfa = row["cfa"]
     return _Rules(row["pc"], _NAMES.get(cfa.reg, ""), cfa.offset or 0, saved)
-
-
-def _descriptions(elf: Any) -> list[tuple[int, int, Any]]:
-    """Start, size and description of each function that has one, in order."""
-    from elftools.dwarf.callframe import FDE
-
-    check_sections(elf)
-    dwarf = elf.get_dwarf_info(follow_links=False)
-    entries: list[Any] = []
-    if dwarf.has_CFI():
-        entries += dwarf.CFI_entries()
-    if dwarf.has_EH_CFI():
-        entries += dwarf.EH_CFI_entries()
-    found = [
-        (entry.header["initial_location"], entry.header["address_range"], entry)
-        for entry in entries
-        if isinstance(entry, FDE)
-    ]
-    return sorted(found, key=itemgetter(0))
