@@ -21,6 +21,7 @@ _KEPT_BYTES_MAX = 32 << 20
 _FOLDER_ENTRIES_MAX = 20_000
 _FOLDER_DEPTH_MAX = 12
 _LOOKED_MAX = 8
+_PARTS_OF_GUESS = 2
 _NAME_CHARACTERS_MAX = 4096
 
 
@@ -42,11 +43,12 @@ class Source:
 class SourceFiles:
     """Finds and reads them; what was read once is kept.
 
-    A path is tried as the compiler wrote it, then below each of ``folders``, then below each of
-    ``beside``. Below a folder the file counts that has the most of the path's end.
+    A path is tried as the compiler wrote it, then below each of ``folders`` and ``beside``; then the
+    file anywhere below ``folders`` counts that has the most of the path's end, or below ``beside``.
     """
 
     def __init__(self, folders: Sequence[Path], beside: Sequence[Path] = ()) -> None:
+        self._given = len(folders)
         self._folders = [*folders, *(each for each in beside if each not in folders)]
         self._names: dict[Path, Mapping[str, Sequence[Path]]] = {}
         self._kept: dict[tuple[str, str], Source] = {}
@@ -55,6 +57,7 @@ class SourceFiles:
     def add(self, folder: Path) -> None:
         """Look below ``folder``, too, before all others; what was not found is looked for again."""
         self._folders.insert(0, folder)
+        self._given += 1
         self._kept.clear()
         self._kept_bytes = 0
 
@@ -87,17 +90,26 @@ class SourceFiles:
         if whole.startswith("/"):
             yield Path(posixpath.normpath(whole)), False
         parts = _parts(path)
-        for folder in self._folders:
-            if parts and not path.startswith("/"):
-                yield folder.joinpath(*parts), False
-            yield from ((file, True) for file in self._below(folder, _parts(whole)))
+        if parts and not path.startswith("/"):
+            yield from ((folder.joinpath(*parts), False) for folder in self._folders)
+        yield from ((file, True) for file in self._guesses(_parts(whole)))
 
-    def _below(self, folder: Path, parts: Sequence[str]) -> list[Path]:
-        """The files of that name, those with the most of the path's end first."""
+    def _guesses(self, parts: Sequence[str]) -> list[Path]:
+        """The files of that name, those with the most of the path's end first. The name alone is
+        enough only below a folder that somebody has given: there are many of some names."""
+        found = []
+        for number, folder in enumerate(self._folders):
+            least = 1 if number < self._given else min(_PARTS_OF_GUESS, len(parts))
+            for file in self._below(folder, parts):
+                agreeing = _agreeing(file.parts, parts)
+                if agreeing >= least:
+                    found.append((number >= self._given, -agreeing, number, file))
+        return [file for *_, file in sorted(found)[:1]]
+
+    def _below(self, folder: Path, parts: Sequence[str]) -> Sequence[Path]:
         if folder not in self._names:
             self._names[folder] = _names_below(folder)
-        named = self._names[folder].get(parts[-1], ()) if parts else ()
-        return sorted(named, key=lambda file: (-_agreeing(file.parts, parts), file))[:1]
+        return self._names[folder].get(parts[-1], ()) if parts else ()
 
 
 @dataclass(frozen=True, slots=True)

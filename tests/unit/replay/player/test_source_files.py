@@ -128,3 +128,21 @@ def test_no_name_breaks_it(tmp_path: Path, path: str, compiled_in: str) -> None:
 @pytest.mark.parametrize("path", ["", ".", "..", "/", "\0", "a\0b", "x" * 5000, "/" + "y" * 300])
 def test_names_of_no_file(tmp_path: Path, path: str) -> None:
     assert SourceFiles([tmp_path]).find(path).file is None
+
+
+def test_the_most_of_the_path_counts_in_all_folders(tmp_path: Path) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    for file in (near / "main.c", far / "programs" / "flaky" / "main.c"):
+        file.parent.mkdir(parents=True)
+        file.write_text(str(file.parent))
+    found = SourceFiles((), (near, far)).find("programs/flaky/main.c", "/guest")
+    assert found.text == str(far / "programs" / "flaky")
+
+
+def test_a_name_alone_is_enough_only_below_a_folder_that_was_given(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("another")
+    assert SourceFiles((), (tmp_path,)).find("src/main.c", "/home").file is None
+    assert SourceFiles((tmp_path,)).find("src/main.c", "/home").text == "another"
+    files = SourceFiles(())
+    files.add(tmp_path)
+    assert files.find("src/main.c", "/home").text == "another"
