@@ -43,8 +43,8 @@ class Source:
 class SourceFiles:
     """Finds and reads them; what was read once is kept.
 
-    A path is tried as the compiler wrote it, then below each of ``folders`` and ``beside``; then the
-    file anywhere below ``folders`` counts that has the most of the path's end, or below ``beside``.
+    A path is tried as the compiler wrote it, then below each of ``folders`` and ``beside``; then
+    that file anywhere below ``folders``, or below ``beside``, counts that has most of its end.
     """
 
     def __init__(self, folders: Sequence[Path], beside: Sequence[Path] = ()) -> None:
