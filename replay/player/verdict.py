@@ -10,7 +10,7 @@ from replay.player.session import Replayed
 from traces.reader import Trace
 from traces.summary import Outcome
 
-_HOW_CUT = {
+HOW_CUT = {
     Outcome.INTERRUPTED: "the recording was stopped by its operator",
     Outcome.HOST_FAILURE: "the recording ended with a failing device",
     Outcome.REFUSED: "the recording ended where the engine could not go on",
@@ -94,6 +94,6 @@ def verdict_of_divergence(error: Divergence | StateDivergence) -> Diverged:
 def why_cut_short(trace: Trace) -> str:
     """Why a recording does not have its guest's end."""
     summary = trace.summary
-    how = _HOW_CUT.get(summary.outcome if summary else Outcome.HALTED, "the recorder was killed")
+    how = HOW_CUT.get(summary.outcome if summary else Outcome.HALTED, "the recorder was killed")
     detail = f": {summary.detail}" if summary and summary.detail else ""
     return how + detail + (f" ({trace.damage})" if trace.damage else "")
