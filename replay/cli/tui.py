@@ -1,21 +1,33 @@
-"""Looking at a recording in the terminal: ``solo5-replay --tui``."""
+"""Looking at a recording in the terminal: ``solo5-replay --tui``, or in a browser: ``--web``."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
+from replay.cli.messages import say
 
 if TYPE_CHECKING:
     from replay.machine.position import Position
     from replay.player.session import Changes
+    from replay.tui.app import ReplayApp
+    from replay.tui.desk import Way
     from replay.tui.explorer import Explorer
+    from replay.tui.session_keeper import SessionKeeper
     from traces.reader import Trace
 
+_PROGRAM = "solo5-replay"
 _KEPT_SUFFIX = ".checkpoints"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DRIVER = "TEXTUAL_DRIVER"
+"""Set where the screen is no terminal but what serves it to a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +43,65 @@ class Browsing:
     keeps_checkpoints: bool = False
 
 
+def why_no_screen() -> str:
+    """Why the screen cannot be used here; empty if it can."""
+    if os.environ.get(_DRIVER):
+        return ""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "--tui wants a terminal, for input and output"
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        return f"--tui wants a terminal that can be drawn on, and TERM is {term or 'not set'!r}"
+    return ""
+
+
 def browse(trace: Trace, wanted: Browsing, changes: Changes) -> int:
     """Until the user leaves; the exit status."""
+    if problem := why_no_screen():
+        say(_PROGRAM, problem)
+        return ReplayStatus.USAGE
+    if wanted.at is not None and wanted.at.event > trace.event_count:
+        say(_PROGRAM, f"position {wanted.at} is behind the end, {trace.event_count}")
+        return ReplayStatus.USAGE
+    if os.environ.get("NO_COLOR") == "":  # which says nothing (no-color.org), but not to Textual
+        del os.environ["NO_COLOR"]
     from replay.tui.app import ReplayApp
     from replay.tui.recording import Recording
+    from replay.tui.session_keeper import SessionKeeper
 
     recording = Recording(trace, changes=changes)
     recording.begin()
-    app = ReplayApp(recording, _opener(trace, wanted, changes))
-    app.run()
+    keeper = SessionKeeper(recording.path)
+    app = ReplayApp(recording, _opener(trace, wanted, changes), keeper.opening(_way(wanted)))
+    try:
+        asyncio.run(_run(app, keeper))
+    finally:
+        if problem := keeper.save(app.session()):
+            say(_PROGRAM, problem)
     return app.return_code or ReplayStatus.FAITHFUL
+
+
+async def _run(app: ReplayApp, keeper: SessionKeeper) -> None:
+    """Signals end it as the user would; a terminal that is gone may not let it get so far, and so
+    the session is kept first."""
+
+    def leave() -> None:
+        keeper.save(app.session())
+        app.exit(return_code=ReplayStatus.INTERRUPTED)
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, leave)
+    await app.run_async()
+
+
+def _way(wanted: Browsing) -> Way | None:
+    from replay.tui.explorer import Explorer
+
+    place = wanted.at
+    if place is not None:
+        return lambda explorer: explorer.seek_exactly(place)
+    return Explorer.to_end if wanted.at_end else None
 
 
 def _opener(

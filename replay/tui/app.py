@@ -24,9 +24,12 @@ from replay.tui.handlers.following import follow_target
 from replay.tui.layout import Layout
 from replay.tui.model.arrangement import PLACES
 from replay.tui.model.history import History
+from replay.tui.model.points import points_to_plain
 from replay.tui.model.rows import Role, Span, Target, visible
+from replay.tui.model.session_state import SessionState
 from replay.tui.model.status import Standing, fraction_of, journey_line, standing_line
 from replay.tui.navigator import Navigator, Opener
+from replay.tui.opening import Opening
 from replay.tui.panes import make_groups
 from replay.tui.recording import Recording
 from replay.tui.screens.help import HelpScreen
@@ -70,22 +73,23 @@ class ReplayApp(App[int]):
         self,
         recording: Recording,
         open_explorer: Opener,
-        begin: Way = Explorer.to_start,
+        opening: Opening | None = None,
     ) -> None:
-        """``begin`` is the way to where the session begins."""
+        """``opening`` is how the session begins, without it at the start of the recording."""
         super().__init__()
+        self._opening = opening or Opening()
         self.recording = recording
         self.navigator = Navigator(open_explorer)
         self.history = History()
-        self._begin_way = begin
         self._groups = make_groups(recording)
         self.panes: Mapping[str, Pane] = {
             pane.NAME: pane for group in self._groups.values() for pane in group.panes
         }
         self._keys = {pane.KEY: pane for pane in self.panes.values()}
         self.layout_of_panes = Layout(self._groups)
+        self.layout_of_panes.wishes = self._opening.kept.wishes
         self._handlers: Mapping[str, Handler] = all_handlers(self)
-        self._used: Pane = self.panes["code"]
+        self._used: Pane = self.panes.get(self._opening.kept.pane, self.panes["code"])
         self._moment: Moment | None = None
         self._trouble: Trouble | None = None
         self._journey: str | None = None
@@ -113,6 +117,8 @@ class ReplayApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin to look at the guest."""
+        if self._opening.kept.theme in self.available_themes:
+            self.theme = self._opening.kept.theme
         self._show_title()
         self.arrange()
         self._used.focus()
@@ -187,7 +193,9 @@ class ReplayApp(App[int]):
             return
         finally:
             self._end_journey()
-        await self.travel("opening", self._begin_way, remembered=False)
+        await self.travel("opening", self._opening.begin, remembered=False)
+        for remark in self._opening.remarks:
+            self.say(remark, bad=True)
 
     async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment | None:
         """See ``Desk``."""
@@ -459,6 +467,15 @@ class ReplayApp(App[int]):
     def leave(self) -> None:
         """See ``Desk``."""
         self.exit(0)
+
+    def session(self) -> SessionState | None:
+        """What is to be kept of the session; ``None`` where the guest was never seen."""
+        moment = self._moment
+        if moment is None:
+            return None
+        points = points_to_plain(moment.points)
+        wishes = self.layout_of_panes.wishes
+        return SessionState(moment.position, points, self._used.NAME, self.theme, wishes)
 
     # ---- what panes ask for
 

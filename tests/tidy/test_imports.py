@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = ("unicorn", "capstone", "elftools", "textual", "rich", "msgpack", "zstandard", "dpkt")
+HEAVY = (
+    *("unicorn", "capstone", "elftools", "textual", "textual_serve", "aiohttp"),
+    *("rich", "msgpack", "zstandard", "dpkt"),
+)
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -23,6 +26,8 @@ def loaded_by(statement: str) -> set[str]:
     [
         "replay.cli.record",
         "replay.cli.replay",
+        "replay.cli.tui",
+        "replay.cli.web",
         "replay.cli.trace",
         "replay.cli.build",
         "replay.cli.elftool",

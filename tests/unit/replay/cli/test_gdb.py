@@ -32,10 +32,10 @@ def test_gdb_is_started_connected_and_with_our_commands() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-e"], "want --gdb, too"),
-        (["-g", "5"], "want --gdb, too"),
-        (["--once"], "want --gdb, too"),
-        (["--keep-checkpoints"], "want --gdb, too"),
+        (["-e"], "want --gdb or --tui, too"),
+        (["-g", "5"], "want --gdb or --tui, too"),
+        (["--once"], "wants --gdb, too"),
+        (["--keep-checkpoints"], "want --gdb or --tui, too"),
         (["--gdb", "--checkpoint-memory", "0"], "not a number of MiB"),
         (["--gdb", "-e", "-g", "5"], "not allowed with"),
         (["--gdb", "--check"], "--gdb goes with none of"),
