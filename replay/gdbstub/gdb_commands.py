@@ -5,6 +5,7 @@ This file runs inside gdb's own Python and uses nothing else of this project.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import gdb  # type: ignore[import-untyped,import-not-found,unused-ignore]  # inside gdb only
@@ -16,6 +17,8 @@ _WATCHPOINTS = (
     gdb.BP_READ_WATCHPOINT,
     gdb.BP_ACCESS_WATCHPOINT,
 )
+_IN_REGISTER = re.compile(r"is a variable in \$(\w+)\.")
+_RANGE_IN_REGISTER = re.compile(r"(0x[0-9a-f]+)-(0x[0-9a-f]+): a variable in \$(\w+)")
 
 
 def monitor(line: str) -> str:
@@ -90,6 +93,40 @@ def last_write(expression: str) -> None:
     travel(f"last-write {int(value.address):#x} {value.type.strip_typedefs().sizeof}")
 
 
+def why(expression: str) -> None:
+    """Show where the value of an expression comes from."""
+    if not expression:
+        raise gdb.GdbError("Which variable, register or other place in memory?")
+    value = gdb.parse_and_eval(expression)
+    if value.address is not None:
+        place = f"{int(value.address):#x} {value.type.strip_typedefs().sizeof}"
+    else:
+        place = f"${_register_of(expression)}"
+    first, *steps = monitor(f"why {place}").split("\n")
+    what, is_value, content = first.partition(" = ")
+    if is_value and what != expression:
+        first = f"{expression} ({what}) = {content}"
+    gdb.write("\n".join((first, *steps)) + "\n")
+
+
+def _register_of(expression: str) -> str:
+    """The register that holds what an expression stands for."""
+    if expression.startswith("$"):
+        return expression[1:]
+    try:
+        about = str(gdb.execute(f"info address {expression}", to_string=True))
+    except gdb.error:
+        about = ""
+    here = int(gdb.parse_and_eval("(long)$pc"))
+    for start, end, register in _RANGE_IN_REGISTER.findall(about):
+        if int(start, 16) <= here < int(end, 16):
+            return str(register)
+    whole = _IN_REGISTER.search(about)
+    if whole is None:
+        raise gdb.GdbError("That is neither in memory nor in a register.")
+    return whole[1]
+
+
 def step_in_history(by: int) -> None:
     """Go to the place before or behind in the history."""
     travel(f"seek {HISTORY.move(by)}")
@@ -150,6 +187,7 @@ def install() -> None:
         "back": ("Go to where the guest stopped before.", lambda _: step_in_history(-1)),
         "forward": ("Undo `back`.", lambda _: step_in_history(1)),
         "last": ("Go to before the last write to what EXPRESSION stands for.", last_write),
+        "why": ("Show where the value of EXPRESSION comes from, back to a call.", why),
         "events": ("Show events around here, event N, or events N..M.", shown("events")),
         "console": ("Show what the guest had printed by now.", shown("console")),
     }

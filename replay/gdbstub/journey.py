@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from monitors.errors import MonitorError
@@ -20,10 +21,12 @@ from replay.gdbstub.range_steps import step_through
 from replay.machine.position import Position
 from replay.player.errors import PlayerError
 from replay.player.stops import Direction, Stop, View, Wanted, Watch, Why
+from replay.player.symbols import Symbols
 from traces.errors import TraceError
 
 if TYPE_CHECKING:
     from replay.player.diversion import Diversion
+    from replay.player.origins import Origin
     from replay.player.timeline import Timeline
 
 _SCRATCH_BYTES = 1 << 16
@@ -46,6 +49,7 @@ class Journey:
         self._call = FunctionCall()
         self._is_for_call = False
         self._announced = False
+        self._interrupted = False
 
     @property
     def diverted(self) -> bool:
@@ -88,8 +92,28 @@ class Journey:
             self.stop = found
         return found
 
+    def origin(self, text: str) -> Origin:
+        """Where the value that ``text`` names comes from; the guest stays where it is."""
+        from replay.player.named_values import parse_where
+        from replay.player.origins import find_origin
+
+        if self.diverted:
+            raise Refused("only values of the recording have an origin, and this is a diversion")
+        self._interrupted = False
+        with self._failing():
+            what = parse_where(text, self.symbols, self.timeline)
+            return find_origin(
+                self.timeline, self.symbols, what, cancelled=lambda: self._interrupted
+            )
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """Names and lines of the guest."""
+        return Symbols(self.timeline.guest)
+
     def interrupt(self) -> None:
         """Make what goes on end soon; from any thread."""
+        self._interrupted = True
         diversion = self._diversion
         (self.timeline if diversion is None else diversion).interrupt()
 

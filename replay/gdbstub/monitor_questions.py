@@ -44,6 +44,14 @@ class Questions:
             MonitorCommand("event N", "one event", self._event, least=1, most=1),
             MonitorCommand("console", "what the guest had printed by now", self._console),
             MonitorCommand("net", "the last frames sent and received", self._net),
+            MonitorCommand(
+                "why VALUE",
+                "where it comes from: $REGISTER, VARIABLE, u32[…], ADDRESS SIZE",
+                self._why,
+                least=1,
+                most=1,
+                text=True,
+            ),
             MonitorCommand("stats", "what was recorded up to here", self._stats),
         )
 
@@ -84,6 +92,12 @@ class Questions:
             end, windows = start, windows + 1
         searched = "" if end == 0 else f" since event {end}"
         return "\n".join(found[-_NET_LINES:]) or f"no frames were sent or received{searched}"
+
+    def _why(self, words: list[str]) -> str:
+        from replay.player.origin_lines import describe
+
+        label = "" if words[0][:1].isdigit() else words[0]
+        return "\n".join(describe(self._journey.origin(words[0]), label))
 
     def _stats(self, _: list[str]) -> str:
         here = self._timeline.position

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from replay.gdbstub.errors import Refused
 from replay.gdbstub.journey import Journey
@@ -11,7 +10,6 @@ from replay.gdbstub.monitor_command import MEMORY_BYTES_MAX, MonitorCommand, arr
 from replay.player.goals import parse_goal
 from replay.player.places import Places
 from replay.player.stops import Direction, Stop, Why
-from replay.player.symbols import Symbols
 
 
 class Ways:
@@ -59,10 +57,6 @@ class Ways:
             ),
         )
 
-    @cached_property
-    def _symbols(self) -> Symbols:
-        return Symbols(self._journey.timeline.guest)
-
     def _seek(self, words: list[str]) -> str:
         return arrival(self._journey.seek(self._places.find(words[0])))
 
@@ -82,7 +76,7 @@ class Ways:
     def _go(self, words: list[str], direction: Direction) -> str:
         journey = self._journey
         journey.end_diversion()
-        goal = parse_goal(words[0], self._symbols, journey.timeline)
+        goal = parse_goal(words[0], journey.symbols, journey.timeline)
         if goal.position is not None:
             return arrival(journey.seek(goal.position))
         assert goal.wanted is not None

@@ -17,7 +17,7 @@ def describe(origin: Origin, label: str = "") -> list[str]:
 
 
 def _lines(origin: Origin, label: str) -> Iterator[str]:
-    yield f"{label or origin.name}{_about(origin, label)} = {value_text(origin.value)}"
+    yield f"{_asked(origin, label)} = {value_text(origin.value)}"
     followed = len(origin.value)
     for step in origin.steps:
         size = len(step.value)
@@ -31,14 +31,15 @@ def _lines(origin: Origin, label: str) -> Iterator[str]:
         yield f"  {call_text(call)}"
 
 
-def _about(origin: Origin, label: str) -> str:
-    what = origin.what
-    if not isinstance(what, InMemory):
-        return f" ({origin.name})" if label not in ("", origin.name, f"${origin.name}") else ""
-    size = f"{what.size} byte{'s' * (what.size != 1)}"
-    where = f"{what.address:#x}"
-    known = "" if origin.name in (label or origin.name, where) else f"{origin.name}, "
-    return f" ({known}{size} at {where})"
+def _asked(origin: Origin, label: str) -> str:
+    what, name = origin.what, origin.name
+    if isinstance(what, InMemory):
+        address = f"{what.address:#x}"
+        size = f"{what.size} byte{'s' * (what.size != 1)} at {address}"
+        name = size if name in (label, address) else f"{name}, {size}"
+    if label in ("", name, f"${name}"):
+        return label or name
+    return f"{label} ({name})"
 
 
 def step_text(step: OriginStep) -> str:
@@ -70,10 +71,10 @@ def _deed(step: OriginStep, to: str) -> str:
 
 def _in(step: OriginStep) -> str:
     place = step.place
-    if place is None or not (place.function or place.file):
-        return ""
-    line = f" {place.file}:{place.line}" if place.file else ""
-    return f" in {place.function}{line}" if place.function else f" at{line}"
+    line = f" {place.file}:{place.line}" if place is not None and place.file else ""
+    if step.function:
+        return f" in {step.function}{line}"
+    return f" at{line}" if line else ""
 
 
 def call_text(call: CallBytes) -> str:

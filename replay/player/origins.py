@@ -36,7 +36,7 @@ from replay.player.whereabouts import (
 
 VALUE_BYTES_MAX = 64
 HOPS_MAX = 32
-REGISTER_STEPS_MAX = 4_000_000
+REGISTER_STEPS_MAX = 2_000_000
 """So far back, in instructions and crossings, is a register's last write looked for."""
 
 _GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")
@@ -89,7 +89,8 @@ class OriginStep:
     """At ``position``, with the write not yet made, ``value`` was about to come to ``where``.
 
     ``came_from``: whence, if it was copied; of a computed one the only input, or the first of
-    ``inputs``. ``instruction`` is its text, ``place`` where it lies. ``note`` says what is to be
+    ``inputs``. ``instruction`` is its text, ``place`` where it lies, and ``function`` the innermost
+    one around it, which may be inlined there. ``note`` says what is to be
     said besides. ``derived``: the value is not that which was asked for, but one that it was
     computed from.
     """
@@ -101,6 +102,7 @@ class OriginStep:
     value: bytes
     instruction: str = ""
     place: Place | None = None
+    function: str = ""
     came_from: Where | None = None
     came_from_name: str = ""
     inputs: tuple[Where, ...] = ()
@@ -204,9 +206,9 @@ class _Tracer:
             for _ in range(_TRIES_MAX):
                 if len(self.steps) >= HOPS_MAX:
                     break
-                position = self._timeline.position
                 if not self._hop():
                     return
+                position = self._timeline.position
             raise _Ended(f"it was not followed over more than {len(self.steps)} steps")
         except _Ended as end:
             self._add(position, Kind.LOST, note=end.note)
@@ -346,6 +348,8 @@ class _Tracer:
             self.steps[-2:] = [replace(saved, kind=Kind.KEPT, where_name=restored.where_name)]
 
     def _computed(self, instruction: Instruction, inputs: tuple[Where, ...]) -> bool:
+        if any(each.kind is Kind.COMPUTED and _is_by(each, instruction) for each in self.steps):
+            raise _Ended("a loop has computed it, not followed further")
         followed = [each for each in inputs if _is_followed(each)]
         self._step(instruction, Kind.COMPUTED, followed[0] if followed else None, inputs)
         if len(inputs) != 1 or not followed:
@@ -415,12 +419,20 @@ class _Tracer:
             step,
             instruction=written_out(instruction),
             place=self._symbols.place(instruction.address),
+            function=self._function(instruction.address),
             came_from=came_from,
             came_from_name="" if came_from is None else self._names.of(came_from),
             inputs=inputs,
             input_names=tuple(map(self._names.of, inputs)),
             call=call,
         )
+
+    def _function(self, address: int) -> str:
+        named = [scope.name for scope in self._symbols.scopes(address) if scope.name]
+        if named:
+            return named[-1]
+        symbol = self._symbols.function_at(address)
+        return symbol.name if symbol else ""
 
     def _add(self, position: Position, kind: Kind, *, note: str) -> OriginStep:
         where = self._where
@@ -435,6 +447,10 @@ class _Tracer:
         )
         self.steps.append(step)
         return step
+
+
+def _is_by(step: OriginStep, instruction: Instruction) -> bool:
+    return step.place is not None and step.place.address == instruction.address
 
 
 def _is_followed(where: Where) -> bool:

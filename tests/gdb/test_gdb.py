@@ -322,3 +322,50 @@ def test_ctrl_c_stops_long_journeys_in_both_directions(serve: Serve) -> None:
         typing.type("delete", "stepi", "when", "detach")
         typing.wait_for("detached")
     assert_as_in_a_linear_replay(target)
+
+
+@pytest.mark.parametrize("architecture", ["hvt", "spt"])
+def test_why_a_value_is_what_it_is(serve: Serve, architecture: str) -> None:
+    """The bug of the desk in one question; a variable in a register; bytes of a frame."""
+    target, server = serve("flaky", "corrupt", architecture)
+    *_, before, why, variable, register, nothing, after = gdb(
+        server,
+        [
+            "seek end",
+            "break main.c:204",
+            "reverse-continue",
+            "when",
+            "why order->id",
+            "why order",
+            "why $rip",
+            "why 5",
+            "when",
+        ],
+    )
+    assert re.match(r"order->id \(8 bytes at 0x[0-9a-f]+\) = 0xc9cf6e2956ed237e\n", why)
+    assert re.search(r"  9[12]\+\d+: .* in index_grow main.c:101\n", why)
+    assert "draw main.c:6" in why.splitlines()[-1]
+    assert re.match(r"order \(\$r\w+\) = 0x[0-9a-f]{16}\n", variable)
+    assert "book_entry" in variable
+    assert "no register whose writes can be found" in register
+    assert "neither in memory nor in a register" in nothing
+    assert before == after
+    assert_as_in_a_linear_replay(target)
+
+
+def test_why_for_what_came_over_the_network(serve: Serve) -> None:
+    _, server = serve("net", "pings")
+    *_, first, whole, much = gdb(
+        server,
+        [
+            "seek end",
+            "back-to call:net_write",
+            "why *(char *)buf",
+            "why *(long *)((char *)buf + 34)",
+            "why *(char (*)[65])buf",
+        ],
+    )
+    assert re.search(r"\n  byte 6 of net_read #\d+ \(service0, 60 bytes\)\n$", first)
+    assert "in copy_up string.c:21" in first
+    assert re.search(r"8 bytes at 0x[0-9a-f]+", whole)
+    assert "a value has from 1 to 64" in much

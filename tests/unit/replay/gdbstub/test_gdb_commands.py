@@ -53,8 +53,21 @@ class FakeGdb(ModuleType):
             self.place = line.rsplit(maxsplit=1)[-1]
             if self.place == "nowhere":
                 return "there is no such place\n"
+        if line.startswith("info address "):
+            return self.address_of(line.removeprefix("info address "))
+        if line.startswith("monitor why "):
+            what = line.removeprefix("monitor why ")
+            return f"{what} = 5\n  a step\n" if what != "$bad" else "no such register\n"
         echoed = f"++{line}\n" if self.echo else ""
         return f"{echoed}at {self.place}\nremark\n" if line.startswith("monitor") else ""
+
+    def address_of(self, name: str) -> str:
+        if name == "nowhere":
+            raise FakeGdb.error("no symbol")
+        if name == "moved":
+            ranges = "Range 0x10-0x20: a variable in $rbx\n  Range 0x20-0x30: a variable in $r9\n"
+            return f'Symbol "moved" is multi-location:\n  {ranges}.\n'
+        return f'Symbol "{name}" is a variable in $rdi.\n' if name == "kept" else "constant\n"
 
     def write(self, text: str) -> None:
         self.shown += text
@@ -63,6 +76,8 @@ class FakeGdb(ModuleType):
         return self.points
 
     def parse_and_eval(self, expression: str) -> Any:
+        if expression == "(long)$pc":
+            return 0x24
         kind = SimpleNamespace(sizeof=8)
         kind.strip_typedefs = lambda: kind
         return SimpleNamespace(address=0x1234 if expression == "x" else None, type=kind)
@@ -97,7 +112,7 @@ def test_it_needs_nothing_of_this_project() -> None:
 def test_all_commands_have_help(gdb: FakeGdb) -> None:
     expected = {"when", "seek", "checkpoint", "restart", "back", "forward", "last", "events"}
     expected |= {"console", "info checkpoints", "delete checkpoint", "forward-to", "back-to"}
-    expected |= {"bookmark", "info bookmarks", "delete bookmark", "note", "info notes"}
+    expected |= {"why", "bookmark", "info bookmarks", "delete bookmark", "note", "info notes"}
     assert expected == set(gdb.commands)
     assert all(command.__doc__.endswith(".") for command in gdb.commands.values())
 
@@ -106,6 +121,27 @@ def test_questions_are_passed_on(gdb: FakeGdb) -> None:
     assert type_(gdb, "when") == "0 of 99\n"
     type_(gdb, "events 3..4")
     assert gdb.executed == ["monitor events 3..4"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("x", "x (0x1234 8) = 5"),
+        ("$rax", "$rax = 5"),
+        ("kept", "kept ($rdi) = 5"),
+        ("moved", "moved ($r9) = 5"),
+    ],
+)
+def test_why(gdb: FakeGdb, expression: str, shown: str) -> None:
+    assert type_(gdb, f"why {expression}") == f"{shown}\n  a step\n"
+    assert not [each for each in gdb.executed if "flush" in each]
+
+
+def test_why_of_what_is_nowhere(gdb: FakeGdb) -> None:
+    for expression in ("", "nowhere", "5"):
+        with pytest.raises(FakeGdb.GdbError):
+            type_(gdb, f"why {expression}")
+    assert type_(gdb, "why $bad") == "no such register\n"
 
 
 def test_a_journey_is_made_known_to_gdb(gdb: FakeGdb) -> None:

@@ -248,3 +248,34 @@ def test_where_replay_and_recording_part_ways_there_is_no_way_on(timeline: Timel
         assert journey.stop.position == before
     finally:
         other.close()
+
+
+def test_the_origin_of_a_value(journey: Journey) -> None:
+    journey.seek(HERE)
+    found = journey.origin("$rsp")
+    assert found.position == HERE
+    assert found.steps[0].position < HERE
+    assert (journey.stop.position, journey.timeline.position) == (HERE, HERE)
+    for text in ("nothing", "$rflags", "u64[1 << 40]", "0x1000 65"):
+        with pytest.raises(Refused):
+            journey.origin(text)
+    assert journey.timeline.position == HERE
+    journey.write(FREE, b"a")
+    with pytest.raises(Refused, match="diversion"):
+        journey.origin("$rsp")
+
+
+def test_an_interrupt_ends_the_search_for_an_origin(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that comes between two journeys."""
+    journey.seek(HERE)
+    go_back = journey.timeline.last_register_write
+
+    def interrupted(*words: object, **named: object) -> object:
+        journey.interrupt()
+        return go_back(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journey.timeline, "last_register_write", interrupted)
+    assert journey.origin("$rsp").steps[-1].note == "interrupted"
+    assert journey.timeline.position == HERE

@@ -76,3 +76,16 @@ def test_statistics(ask: Ask, journey: Journey) -> None:
     assert lines[0] == "18 of 18; the first 18 events:"
     assert "         1 Halt" in lines
     assert lines[-1].endswith("states are kept to go back to")
+
+
+def test_why(ask: Ask, journey: Journey) -> None:
+    journey.seek(Position(5, 10))
+    stack = journey.view.registers()["rsp"]
+    lines = ask("why", "$rsp").splitlines()
+    assert lines[0] == f"$rsp = {stack:#018x}"
+    assert " computed, by " in lines[1]
+    place = f"{stack:#x} 8"
+    assert ask("why", place).startswith(f"stack {stack:#x}, 8 bytes at {stack:#x} = 0x")
+    with pytest.raises(Refused):
+        ask("why", "nothing")
+    assert journey.timeline.position == Position(5, 10)

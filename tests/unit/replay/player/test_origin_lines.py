@@ -20,6 +20,7 @@ def step(kind: Kind, **said: object) -> OriginStep:
         "value": bytes(8),
         "instruction": "movq %rax, (%rdi)",
         "place": Place(0x1000, "take_slot", 4, "main.c", 101),
+        "function": "take_slot",
     }
     return OriginStep(kind=kind, **{**fields, **said})  # type: ignore[arg-type]
 
@@ -58,8 +59,8 @@ def test_kinds_of_steps() -> None:
             "order was never written: 0 since the start"
         ),
         step(Kind.CALL): f"order from a call, {place}",
-        step(Kind.KEPT, place=Place(0x1000)): "order saved and restored",
-        step(Kind.KEPT, place=Place(0x1000, file="a.c", line=3)): (
+        step(Kind.KEPT, place=Place(0x1000), function=""): "order saved and restored",
+        step(Kind.KEPT, place=Place(0x1000, file="a.c", line=3), function=""): (
             "order saved and restored at a.c:3"
         ),
     }
@@ -78,7 +79,7 @@ def test_a_part_of_the_value_is_followed() -> None:
 
 
 def test_what_was_asked_for() -> None:
-    assert lines(step(Kind.KEPT))[0] == "order (8 bytes at 0x2000) = 0x0000000000000000"
+    assert lines(step(Kind.KEPT))[0] == "order, 8 bytes at 0x2000 = 0x0000000000000000"
     named = lines(step(Kind.KEPT), label="order->id")[0]
     assert named == "order->id (order, 8 bytes at 0x2000) = 0x0000000000000000"
     register = Origin(Position(1), InRegister("rax"), "rax", bytes(8), (step(Kind.KEPT),))
@@ -102,5 +103,5 @@ def test_values_and_nothing_for_a_terminal() -> None:
     assert value_text(b"\1\2") == "0x0201"
     assert value_text(b"\1\2\3") == "01 02 03"
     assert value_text(b"") == "nothing"
-    hostile = step(Kind.KEPT, where_name="\x1b[31m", place=Place(1, "f\n"))
+    hostile = step(Kind.KEPT, where_name="\x1b[31m", function="f\n")
     assert all(line.isprintable() for line in lines(hostile, label="a\x1bb"))
