@@ -114,7 +114,8 @@ class _Replay:
             return serve(self._arguments)
         if self._arguments.tui:
             return self._browse()
-        if self._arguments.back_to is not None or isinstance(self._arguments.until, str):
+        given = self._arguments
+        if given.back_to is not None or given.why or isinstance(given.until, str):
             return self._travel()
         return self._run()
 
@@ -123,11 +124,12 @@ class _Replay:
 
         given = self._arguments
         trip = Trip(
-            given.until if given.back_to is None else given.back_to,
+            str(given.until) if given.back_to is None else given.back_to,
             backward=given.back_to is not None,
             core=given.core,
             timeout_s=given.timeout,
             quiet=given.quiet > 0,
+            why=given.why or "",
         )
         return travel(self._trace, trip, self._changes(), self._console.write)
 

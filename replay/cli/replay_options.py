@@ -29,6 +29,8 @@ examples:
       the memory and registers there, for gdb
   solo5-replay app.mp --until 'pay if $rdi > 100'; solo5-replay app.mp --back-to write:total
       the first time that a function is called so; the last write to a variable
+  solo5-replay app.mp --back-to console:corrupt --why 'u64[$rdi]'
+      where does that value come from? back to "byte 12 of net_read #812", a constant, ...
   solo5-replay app.mp --gdb
       debug it in both directions; -e: from its end; --gdb 1234: wait for a gdb that you start
   solo5-replay app.mp --tui
@@ -63,6 +65,10 @@ def check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error("--source wants --tui, too; gdb has its own command for that, `directory`")
     if arguments.back_to is not None and (arguments.until or arguments.check):
         parser.error("--back-to goes with neither --until nor --check")
+    if arguments.why and (front or arguments.check):
+        parser.error("--why goes with neither --gdb, --tui, --web nor --check")
+    if arguments.why and not arguments.until and arguments.back_to is None:
+        parser.error("--why wants --until or --back-to, too: a place at which the value is seen")
 
 
 def _front(arguments: argparse.Namespace) -> str:
@@ -153,6 +159,9 @@ def make_parser() -> argparse.ArgumentParser:
         "write:VARIABLE, ... (the first time)",
     )
     parser.add_argument("--back-to", metavar="GOAL", help="the same, for the last time")
+    parser.add_argument(
+        "--why", metavar="VALUE", help="and tell where VARIABLE, $REGISTER, u32[…] comes from there"
+    )
     parser.add_argument(
         "--core", type=_new_file, metavar="FILE", help="make a core file for gdb where it stops"
     )

@@ -45,6 +45,11 @@ class Stopper:
         return self._read.fileno()
 
     @property
+    def asked(self) -> bool:
+        """Whether the guest is to stop."""
+        return self.timed_out or self.signal_number is not None
+
+    @property
     def reason(self) -> str:
         """Why the guest was stopped."""
         if self.timed_out:

@@ -28,13 +28,15 @@ _PROGRAM = "solo5-replay"
 @dataclass(frozen=True, slots=True)
 class Trip:
     """The goal ``text``, from the start or from the end ``backward``; a core file is made there
-    where ``core`` names one, and nothing is told when ``quiet``."""
+    where ``core`` names one, and nothing is told when ``quiet``, but for the origin of the value
+    that ``why`` names."""
 
     text: str
     backward: bool = False
     core: Path | None = None
     timeout_s: float | None = None
     quiet: bool = False
+    why: str = ""
 
 
 def travel(trace: Trace, trip: Trip, changes: Changes, console: ConsoleSink) -> int:
@@ -51,11 +53,15 @@ def travel(trace: Trace, trip: Trip, changes: Changes, console: ConsoleSink) -> 
         try:
             with stopper.watching(timeline):
                 stop = _journey(timeline, goal, backward=trip.backward)
+                reasons = _reasons(timeline, stop, trip, symbols, stopper)
         except (Divergence, StateDivergence) as error:
             say(_PROGRAM, f"{error}; `{_PROGRAM} {trace.path}` says more")
             return ReplayStatus.DIVERGED
         sys.stdout.flush()
-        return _tell(timeline, stop, stopper, trip, symbols)
+        status = _tell(timeline, stop, stopper, trip, symbols)
+        for line in reasons:
+            say(_PROGRAM, line)
+        return status
 
 
 def _journey(timeline: Timeline, goal: Goal, *, backward: bool) -> Stop:
@@ -78,6 +84,22 @@ def _journey(timeline: Timeline, goal: Goal, *, backward: bool) -> Stop:
     if stop.why is Why.INTERRUPTED:
         return stop
     return _met_here(timeline, wanted) or timeline.run(Direction.BACKWARD, wanted)
+
+
+def _reasons(
+    timeline: Timeline, stop: Stop, trip: Trip, symbols: Symbols, stopper: Stopper
+) -> list[str]:
+    """Where the value comes from that is asked for, if the goal was reached."""
+    from replay.player.named_values import parse_where
+    from replay.player.origin_lines import describe
+    from replay.player.origins import find_origin
+    from replay.player.stops import Why
+
+    if not trip.why or stop.why in (Why.INTERRUPTED, Why.START, Why.END):
+        return []
+    what = parse_where(trip.why, symbols, timeline)
+    origin = find_origin(timeline, symbols, what, cancelled=lambda: stopper.asked)
+    return describe(origin, trip.why)
 
 
 def _met_here(timeline: Timeline, wanted: Wanted) -> Stop | None:

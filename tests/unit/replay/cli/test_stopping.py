@@ -37,6 +37,7 @@ def test_a_signal_interrupts_the_engine_until_it_listens(number: int) -> None:
         assert engine.insisted.wait(PATIENCE_S)
     assert stopper.signal_number == number
     assert not stopper.timed_out
+    assert stopper.asked
     assert stopper.reason == f"terminated by signal {int(number)}"
 
 
@@ -62,6 +63,7 @@ def test_a_time_limit() -> None:
     with stopper.watching(engine):
         assert engine.insisted.wait(PATIENCE_S)
     assert stopper.timed_out
+    assert stopper.asked
     assert stopper.signal_number is None
     assert stopper.reason == "the time limit of 0.01 s has passed"
 
@@ -72,7 +74,7 @@ def test_nobody_asks(timeout_s: float | None) -> None:
     with stopper.watching(engine):
         pass
     assert engine.requests == 0
-    assert (stopper.signal_number, stopper.timed_out) == (None, False)
+    assert (stopper.signal_number, stopper.timed_out, stopper.asked) == (None, False, False)
 
 
 def open_descriptors() -> list[str]:

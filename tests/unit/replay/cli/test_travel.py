@@ -82,3 +82,33 @@ def test_a_time_limit(recorder: Recorder, capfd: Capture) -> None:
     status, text = told(argv, capfd)
     assert status == ReplayStatus.TIMEOUT
     assert "the time limit of 0.001 s has passed" in text
+
+
+def test_where_a_value_comes_from(failure: Path, capfd: Capture) -> None:
+    argv = [str(failure), "-q", "--back-to", "main.c:204", "--why", "u64[$rbp]"]
+    status, text = told(argv, capfd)
+    assert status == ReplayStatus.FAITHFUL
+    first, *_, last = text.splitlines()
+    assert re.fullmatch(
+        r"solo5-replay: u64\[\$rbp\] \(8 bytes at 0x[0-9a-f]+\) = 0xc9cf6e2956ed237e", first
+    )
+    assert "in index_grow main.c:101" in text
+    assert "in draw main.c:" in last
+
+
+def test_why_at_a_position(failure: Path, capfd: Capture) -> None:
+    status, text = told([str(failure), "--until", "20", "--why", "$rsp"], capfd)
+    assert status == ReplayStatus.FAITHFUL
+    assert "at position 20 (reached)" in text
+    assert "solo5-replay: $rsp = 0x" in text
+
+
+def test_what_cannot_be_asked(failure: Path, capfd: Capture) -> None:
+    for words in (["--why", "$rax"], ["--until", "5", "--why", "$rax", "--check"]):
+        assert told([str(failure), *words], capfd)[0] == ReplayStatus.USAGE
+    status, text = told([str(failure), "--until", "5", "--why", "nothing"], capfd)
+    assert status == ReplayStatus.USAGE
+    assert "there is no variable 'nothing'" in text
+    status, text = told([str(failure), "--until", "print if $rsp == 0", "--why", "$rax"], capfd)
+    assert status == ReplayStatus.GUEST_FAILED
+    assert "$rax" not in text

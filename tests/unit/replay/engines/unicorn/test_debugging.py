@@ -24,6 +24,7 @@ from replay.engines.ports import (
     Hits,
     NotesHits,
     Steps,
+    TellsPlace,
     Watches,
     Watchpoint,
 )
@@ -80,6 +81,16 @@ def stops(machine: Guest, most: int = 50) -> list[Exit]:
         found.append(machine.run())
         assert len(found) < most
     return found
+
+
+def test_where_it_stands(start: Any) -> None:
+    with start(LOOP) as loop:
+        engine = loop.engine
+        assert isinstance(engine, TellsPlace)
+        assert engine.instruction_pointer == CODE
+        for _ in range(9):
+            engine.run_instructions(1)
+            assert engine.instruction_pointer == engine.registers()["rip"]
 
 
 class TestBreakpoints:
