@@ -18,6 +18,8 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """Names of calls by the family that they belong to."""
 
 _NAMES = tuple(call.__name__ for call in ALL_CALLS)
+CALL_NAMES = (*_NAMES, *FAMILIES)
+"""All that ``parse_call_names`` knows, each in one spelling."""
 
 
 def parse_call_names(text: str) -> frozenset[str]:

@@ -5,41 +5,54 @@ has come to. What can be done is in ``replay.tui.verbs``, and how in ``replay.tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from replay.export.words import one_line
 from replay.machine.position import Position
 from replay.player.errors import PlayerError
-from replay.tui.desk import Handler, Refusal, Way
+from replay.player.stops import Stop, Why
+from replay.tui.completing import Known, completed
+from replay.tui.desk import Busy, Handler, Refusal, Way
 from replay.tui.explorer import FAILURES, Explorer, Moment, Trouble
 from replay.tui.handlers import all_handlers
 from replay.tui.handlers.following import follow_target
 from replay.tui.layout import Layout
+from replay.tui.live import BEAT_S, Live, RecorderProcess
 from replay.tui.model.arrangement import PLACES
+from replay.tui.model.follower import Recorder
 from replay.tui.model.history import History
 from replay.tui.model.points import points_to_plain
 from replay.tui.model.rows import Role, Span, Target, visible
 from replay.tui.model.session_state import SessionState
 from replay.tui.model.status import Standing, fraction_of, journey_line, standing_line
+from replay.tui.model.symbol_search import SymbolNames
 from replay.tui.navigator import Navigator, Opener
 from replay.tui.opening import Opening
 from replay.tui.panes import make_groups
 from replay.tui.recording import Recording
 from replay.tui.screens.help import HelpScreen
+from replay.tui.screens.leaving import Leaving, LeavingScreen
 from replay.tui.screens.symbols import SymbolScreen
-from replay.tui.verbs import UnknownCommand, all_verbs, completions, find_verb
+from replay.tui.undertaking import Undertaking
+from replay.tui.verbs import UnknownCommand, all_verbs, find_verb
 from replay.tui.widgets.code_pane import CodePane
+from replay.tui.widgets.events_pane import EventsPane
 from replay.tui.widgets.line_view import LineView
 from replay.tui.widgets.output_pane import OutputPane
 from replay.tui.widgets.pane import Look, Pane
 from replay.tui.widgets.prompt import Prompt
+from replay.tui.widgets.registers_pane import RegistersPane
 from replay.tui.widgets.rows_view import RowsView
 from replay.tui.widgets.scrubber_view import ScrubberView
 from replay.tui.widgets.stack_pane import StackPane
@@ -64,7 +77,7 @@ class ReplayApp(App[int]):
             for verb in all_verbs()
             if verb.keys
         ),
-        Binding("ctrl+c", "verb('cancel')", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("tab", "turn(1)", show=False),
         Binding("shift+tab", "turn(-1)", show=False),
     ]
@@ -74,13 +87,16 @@ class ReplayApp(App[int]):
         recording: Recording,
         open_explorer: Opener,
         opening: Opening | None = None,
+        recorder: RecorderProcess | None = None,
     ) -> None:
-        """``opening`` is how the session begins, without it at the start of the recording."""
+        """``opening`` is how the session begins, without it at the start of the recording;
+        ``recorder`` makes the recording, where it is a child of this program."""
         super().__init__()
         self._opening = opening or Opening()
         self.recording = recording
         self.navigator = Navigator(open_explorer)
         self.history = History()
+        self.live = Live(self, process=recorder)
         self._groups = make_groups(recording)
         self.panes: Mapping[str, Pane] = {
             pane.NAME: pane for group in self._groups.values() for pane in group.panes
@@ -92,10 +108,11 @@ class ReplayApp(App[int]):
         self._used: Pane = self.panes.get(self._opening.kept.pane, self.panes["code"])
         self._moment: Moment | None = None
         self._trouble: Trouble | None = None
-        self._journey: str | None = None
+        self._journey: Undertaking | None = None
+        self._names: SymbolNames | None = None
+        self._idle = asyncio.Event()
+        self._is_awaited = False
         self._begun = Position(0)
-        self._ticks = 0
-        self._cancelling = False
 
     # ---- the screen
 
@@ -122,7 +139,7 @@ class ReplayApp(App[int]):
         self._show_title()
         self.arrange()
         self._used.focus()
-        self._set_out("booting the guest")
+        self._set_out(Undertaking("booting the guest"))
         self.set_interval(_TICK_S, self._tick)
         self.run_worker(self._open(), group="open", exit_on_error=True)
 
@@ -194,33 +211,40 @@ class ReplayApp(App[int]):
         finally:
             self._end_journey()
         await self.travel("opening", self._opening.begin, remembered=False)
+        self._begin_to_live()
         for remark in self._opening.remarks:
             self.say(remark, bad=True)
 
-    async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment | None:
+    async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment:
         """See ``Desk``."""
-        if self._journey is not None:
-            return None
-        before, looks = self._moment, self._looks()
-        self._set_out(title)
-        try:
+        self.live.give_way()
+        async with self.undertake(title):
+            before, looks = self._moment, self._looks()
             moment = await self._wait(lambda explorer: explorer.travel(way, looks))
-        finally:
-            self._end_journey()
         if remembered and before is not None and moment.position != before.position:
             self.history.leave(before.position)
         self._show(moment)
         return moment
 
-    async def ask(self, title: str, job: Callable[[Explorer], T]) -> T:
+    async def ask(
+        self, title: str, job: Callable[[Explorer], T], *, within: Undertaking | None = None
+    ) -> T:
         """See ``Desk``."""
-        if self._journey is not None:
-            raise Refusal(f"{self._journey} is under way; Esc cancels it")
-        self._set_out(title)
+        work = self.undertake(title) if within is None else contextlib.nullcontext()
         try:
-            return await self._wait(job)
+            async with work:
+                return await self._wait(job)
         except FAILURES as error:
             raise Refusal(str(error)) from error
+
+    @contextlib.asynccontextmanager
+    async def undertake(self, title: str) -> AsyncIterator[Undertaking]:
+        """See ``Desk``."""
+        await self._take_turn()
+        work = Undertaking(title)
+        self._set_out(work)
+        try:
+            yield work
         finally:
             self._end_journey()
 
@@ -229,15 +253,25 @@ class ReplayApp(App[int]):
         looks = self._looks()
         self._show(await self._wait(lambda explorer: explorer.look(looks)))
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         """See ``Desk``."""
+        events = self.panes["events"]
+        assert isinstance(events, EventsPane)
         if self._journey is not None:
-            self._cancelling = True
+            self._journey.is_cancelled = True
             self.navigator.cancel()
+        elif events.cancel_search():
+            events.show_news()
+        elif self.layout_of_panes.wishes.zoomed:
+            self._do("zoom", "")
+        else:
+            return False
+        return True
 
     def is_cancelling(self) -> bool:
         """See ``Desk``."""
-        return self._cancelling
+        journey = self._journey
+        return journey is not None and journey.is_cancelled
 
     async def select_frame(self, number: int) -> None:
         """See ``Desk``."""
@@ -246,7 +280,11 @@ class ReplayApp(App[int]):
         assert isinstance(code, CodePane)
         if not 0 <= number < stack.frames:
             raise Refusal(f"there is no frame {number}; they are 0 to {stack.frames - 1}")
-        code.go_to(stack.choose(number))
+        registers = self.panes["registers"]
+        assert isinstance(registers, RegistersPane)
+        frame = stack.choose(number)
+        code.go_to(frame.at)
+        registers.choose_frame(number, frame.registers)
 
     async def _wait(self, job: Callable[[Explorer], T]) -> T:
         future = self.navigator.submit(job)
@@ -262,18 +300,70 @@ class ReplayApp(App[int]):
             name: look for name, pane in self.panes.items() if (look := pane.look()) is not None
         }
 
-    def _set_out(self, title: str) -> None:
-        self._journey, self._ticks, self._cancelling = title, 0, False
+    async def _take_turn(self) -> None:
+        """One more may wait for what is under way, if that is not long: keys are pressed fast."""
+        while (journey := self._journey) is not None:
+            if self._is_awaited or journey.ticks >= _QUIET_TICKS:
+                raise Busy(f"{journey.title} is under way; Esc cancels it")
+            self._is_awaited = True
+            try:
+                await self._idle.wait()
+            finally:
+                self._is_awaited = False
+            if journey.is_cancelled:
+                raise Refusal("cancelled")
+
+    def _set_out(self, work: Undertaking) -> None:
+        self._journey = work
+        self._idle.clear()
         self._begun = self._moment.position if self._moment else Position(0)
+
+    # ---- a recording that goes on; see ``replay.tui.live.Stage``
+
+    @property
+    def is_busy(self) -> bool:
+        """See ``Stage``."""
+        return self._journey is not None
+
+    async def have_done(self, job: Callable[[Explorer], T]) -> T:
+        """See ``Stage``."""
+        return await self._wait(job)
+
+    async def go_along(self, way: Way) -> Moment:
+        """See ``Stage``."""
+        looks = self._looks()
+        moment = await self._wait(lambda explorer: explorer.travel(way, looks))
+        self._show(moment)
+        return moment
+
+    def show_live(self) -> None:
+        """See ``Stage``."""
+        self._show_title()
+        self._show_status()
+        self.panes["rates"].show_news()
+
+    def _begin_to_live(self) -> None:
+        if self.live.over:
+            return
+        if self._opening.follows:
+            self.recording.follower.follow()
+        elif self.recording.follower.recorder is Recorder.AT_WORK:
+            self.say("this is being recorded now: Space follows it")
+        self.set_interval(BEAT_S, self._beat)
+
+    def _beat(self) -> None:
+        if not self.live.over:
+            self.run_worker(self.live.beat(), group="live", exit_on_error=True)
 
     def _end_journey(self) -> None:
         self._journey = None
+        self._idle.set()
         self._show_status()
 
     def _tick(self) -> None:
         if self._journey is not None:
-            self._ticks += 1
-            if self._cancelling:
+            self._journey.ticks += 1
+            if self._journey.is_cancelled:
                 self.navigator.cancel()  # again: a journey of several parts may have begun the next
             self._show_status()
         if self.recording.has_news():
@@ -283,6 +373,7 @@ class ReplayApp(App[int]):
 
     def _show(self, moment: Moment) -> None:
         self._moment, self._trouble = moment, None
+        self.live.moved(moment)
         for pane in self.panes.values():
             pane.show(moment)
         self._show_details()
@@ -310,46 +401,56 @@ class ReplayApp(App[int]):
     def _show_trouble(self, trouble: Trouble) -> None:
         self._trouble = trouble
         self._show_status()
-        self.answer(trouble.text, Role.BAD)
         if trouble.event is not None:
             self.query_one(ScrubberView).mark_divergence(trouble.event)
         self.say(trouble.text, bad=True)
 
     def _show_status(self) -> None:
         status = self.query_one("#status", LineView)
-        is_busy = self._journey is not None and self._ticks >= _QUIET_TICKS
+        journey, trouble = self._journey, self._trouble
+        is_busy = journey is not None and journey.ticks >= _QUIET_TICKS
         status.set_class(is_busy, "-busy")
-        status.set_class(self._trouble is not None and not is_busy, "-trouble")
-        if is_busy:
-            assert self._journey is not None
-            reached = self.navigator.reached
-            end = Position(self.recording.trace.event_count)
-            fraction = fraction_of(self._begun, reached, end) if reached else None
-            status.line = journey_line(self._journey, self._ticks, fraction)
-        elif self._trouble is not None:
-            status.line = (Span("✗ ", Role.BAD), Span(visible(self._trouble.text), Role.BAD))
+        status.set_class(trouble is not None and not is_busy, "-trouble")
+        if journey is not None and is_busy:
+            status.line = journey_line(journey.title, journey.ticks, self._fraction(journey))
         elif self._moment is not None:
             status.line = standing_line(self._standing(self._moment))
+        elif trouble is not None:
+            status.line = (Span(f"✗ {visible(trouble.text)}", Role.BAD),)
+
+    def _fraction(self, journey: Undertaking) -> float | None:
+        """How far it is, as far as that is known."""
+        if journey.fraction is not None:
+            return journey.fraction
+        reached, end = self.navigator.reached, Position(self.recording.trace.event_count)
+        return fraction_of(self._begun, reached, end) if reached else None
 
     def _standing(self, moment: Moment) -> Standing:
+        end = Position(self.recording.trace.event_count)
+        stop = moment.stop
+        if stop.why is Why.END and moment.position < end:  # it was the end once
+            stop = Stop(moment.position, Why.REACHED)
         return Standing(
             moment.position,
-            moment.end,
+            end,
             moment.steps,
-            moment.stop,
+            stop,
             self.recording.time_ns(moment.position.event),
-            moment.because,
+            moment.because or self.recording.follower.standing(),
             moment.ending,
+            self._trouble.text if self._trouble is not None else "",
         )
 
     # ---- verbs
 
     async def action_verb(self, command: str) -> None:
         """A key was pressed."""
-        if command == "cancel":
-            self._cancel_or_close()
-            return
         self._do(command, "")
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C ends what is under way, and nothing else."""
+        if not self.cancel():
+            self.say("nothing is under way; q leaves")
 
     def _do(self, command: str, argument: str) -> None:
         self.run_worker(self._handle(command, argument), group="verbs", exit_on_error=True)
@@ -357,16 +458,15 @@ class ReplayApp(App[int]):
     async def _handle(self, command: str, argument: str) -> None:
         try:
             await self._handlers[command](argument)
+        except Busy as error:
+            self._notify_once(str(error), "warning")  # a key may be held all the while
         except _REFUSALS as error:
             self.say(str(error), bad=True)
         except OSError as error:
             self.say(f"{error.filename or 'this host'}: {error.strerror}", bad=True)
-
-    def _cancel_or_close(self) -> None:
-        if self._journey is not None:
-            self.cancel()
-        elif self.layout_of_panes.wishes.zoomed:
-            self._do("zoom", "")
+        except Exception as error:  # nobody shall lose a session to a mistake of ours
+            self.say(f"this is a bug of solo5-replay: {type(error).__name__}: {error}", bad=True)
+            self.log_answer("".join(traceback.format_exception(error)), Role.DIM)
 
     def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """A line was typed."""
@@ -377,7 +477,7 @@ class ReplayApp(App[int]):
         word, _, argument = event.text.strip().partition(" ")
         if not word:
             return
-        self.answer(f":{event.text.strip()}", Role.DIM)
+        self.log_answer(f":{event.text.strip()}", Role.DIM)
         self.run_worker(self._command(word, argument.strip()), group="verbs", exit_on_error=True)
 
     async def _command(self, word: str, argument: str) -> None:
@@ -385,7 +485,6 @@ class ReplayApp(App[int]):
         try:
             verb = find_verb(word)
         except UnknownCommand as error:
-            self.answer(str(error), Role.BAD)
             self.say(str(error), bad=True)
             return
         await self._handle(verb.command, f"/{form} {argument}" if slash else argument)
@@ -397,11 +496,26 @@ class ReplayApp(App[int]):
     def prompt(self, prefix: str, text: str = "") -> None:
         """See ``Desk``."""
         self.query_one(Prompt).open(prefix, text)
+        if self._names is None and self._moment is not None:
+            self.run_worker(self._learn_names(), group="names", exclusive=True)
+
+    async def _learn_names(self) -> None:
+        """What can be completed: asked for when somebody first types."""
+        with contextlib.suppress(Refusal):
+            self._names = await self._wait(lambda explorer: explorer.names)
 
     def _completions(self, prefix: str, text: str) -> Sequence[str]:
-        if prefix != ":" or " " in text:
+        if prefix != ":":
             return ()
-        return completions(text)
+        recording = self.recording
+        known = Known(
+            list(self.panes),
+            self.theme_names(),
+            sorted(recording.notebook.bookmarks),
+            [f"c{number}" for number in recording.places.kept],
+            self._names,
+        )
+        return completed(text, known)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:  # noqa: ARG002
         """The palette has every verb."""
@@ -419,9 +533,23 @@ class ReplayApp(App[int]):
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """See ``Desk``."""
-        self.notify(visible(text), severity="error" if bad else "information", markup=False)
+        self.log_answer(text, Role.BAD if bad else Role.TEXT)
+        self._notify_once(one_line(text), "error" if bad else "information")
+
+    def _notify_once(self, text: str, severity: SeverityLevel) -> None:
+        """Nothing is said twice at a time, however long a key is held."""
+        if not any(notice.message == text for notice in self._notifications):
+            self.notify(text, severity=severity, markup=False)
 
     def answer(self, text: str, role: Role = Role.TEXT) -> None:
+        """See ``Desk``."""
+        if "\n" in text:
+            self.log_answer(text, role)
+            self.reveal(OutputPane.NAME)
+        else:
+            self.say(text)
+
+    def log_answer(self, text: str, role: Role = Role.TEXT) -> None:
         """See ``Desk``."""
         output = self.panes["output"]
         assert isinstance(output, OutputPane)
@@ -449,6 +577,15 @@ class ReplayApp(App[int]):
             self.panes["notes"].show(self._moment)
         self.query_one(ScrubberView).show_news()
 
+    def switch_axis(self) -> None:
+        """See ``Desk``."""
+        self.query_one(ScrubberView).switch_axis()
+
+    def show_times(self) -> None:
+        """See ``Desk``."""
+        for pane in self.panes.values():
+            pane.switch_time()
+
     async def search_symbols(self, text: str) -> None:
         """See ``Desk``."""
         names = await self.ask("symbols", lambda explorer: explorer.names)
@@ -462,11 +599,24 @@ class ReplayApp(App[int]):
 
     def switch_following(self) -> None:
         """See ``Desk``."""
-        raise Refusal("this recording is over: there is nothing to follow")
+        self.live.switch()
 
     def leave(self) -> None:
         """See ``Desk``."""
-        self.exit(0)
+        if self.live.runs_recorder:
+            self.push_screen(LeavingScreen(), self._leaving)
+        else:
+            self.exit(0)
+
+    async def action_quit(self) -> None:
+        """Ctrl-Q."""
+        self.leave()
+
+    def _leaving(self, what: Leaving | None) -> None:
+        if what is Leaving.KEEP and self.live.process is not None:
+            self.live.process.release()
+        if what in (Leaving.KEEP, Leaving.STOP):
+            self.exit(0)
 
     def session(self) -> SessionState | None:
         """What is to be kept of the session; ``None`` where the guest was never seen."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from replay.player.stops import Stop
 from replay.tui.explorer import Explorer, Moment
 from replay.tui.model.history import History
+from replay.tui.undertaking import Undertaking
 from replay.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ Handler = Callable[[str], Awaitable[None]]
 
 class Refusal(Exception):
     """What was asked for cannot be done as it was asked; the text is for people."""
+
+
+class Busy(Refusal):
+    """Something else is under way."""
 
 
 class Desk(Protocol):
@@ -50,13 +56,20 @@ class Desk(Protocol):
 
     # ---- the guest
 
-    async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment | None:
-        """Go a way and show where it ended; ``None`` if it was not begun. ``title`` is shown while
-        it lasts. The place before is ``remembered`` for `back`."""
+    async def travel(self, title: str, way: Way, *, remembered: bool = True) -> Moment:
+        """Go a way and show where it ended. ``title`` is shown while it lasts. The place before is
+        ``remembered`` for `back`. Raises ``Busy``, as the next two do."""
         ...
 
-    async def ask(self, title: str, job: Callable[[Explorer], T]) -> T:
-        """Have something looked up in the timeline's thread; raises ``Refusal`` for what fails."""
+    async def ask(
+        self, title: str, job: Callable[[Explorer], T], *, within: Undertaking | None = None
+    ) -> T:
+        """Have something looked up in the timeline's thread, perhaps as a part of what is under way
+        already; raises ``Refusal`` for what fails."""
+        ...
+
+    def undertake(self, title: str) -> AbstractAsyncContextManager[Undertaking]:
+        """While inside, the user sees that something is under way, and can end it."""
         ...
 
     async def look_again(self) -> None:
@@ -71,8 +84,8 @@ class Desk(Protocol):
         """Whether what is under way is to end; from any thread."""
         ...
 
-    def cancel(self) -> None:
-        """End what is under way."""
+    def cancel(self) -> bool:
+        """End what is under way: a journey, a search, the zoom; whether there was anything."""
         ...
 
     # ---- the user
@@ -82,7 +95,7 @@ class Desk(Protocol):
         ...
 
     def answer(self, text: str) -> None:
-        """Put the answer to a command where it stays."""
+        """Tell the user the answer to a command, which stays in the output pane."""
         ...
 
     def prompt(self, prefix: str, text: str = "") -> None:
@@ -109,6 +122,14 @@ class Desk(Protocol):
 
     def show_marks(self) -> None:
         """Bookmarks, notes or checkpoints are others now."""
+        ...
+
+    def switch_axis(self) -> None:
+        """The bar over the run in equal parts by events, or by the guest's time."""
+        ...
+
+    def show_times(self) -> None:
+        """Times are of another kind now."""
         ...
 
     async def search_symbols(self, text: str) -> None:

@@ -84,6 +84,7 @@ class Explorer:
         self._aims = Aims()
         self._stop = Stop(timeline.position, Why.START)
         self._because = ""
+        self._goal = ""
         self._ending: Ending | None = None
 
     def wanted(self) -> Wanted:
@@ -175,6 +176,7 @@ class Explorer:
         if stop.why in (Why.START, Why.END):
             self.timeline.seek(here)
             raise NotThere(text, direction, here)
+        self._goal = text
         return stop
 
     def last_write(self, address: int, size: int) -> Stop:
@@ -212,7 +214,7 @@ class Explorer:
         self, way: Callable[[Explorer], Stop], looks: Mapping[str, Callable[[Explorer], object]]
     ) -> Moment:
         """Go a way and look around at its end. What fails on it is told in the moment."""
-        trouble = None
+        trouble, self._goal = None, ""
         try:
             self._arrive(way(self))
         except FAILURES as error:
@@ -259,7 +261,10 @@ class Explorer:
         if stop.ending is not None:
             self._ending = stop.ending
         numbers = self._aims.numbers_of(stop, self.timeline)
+        met = stop.why in (Why.BREAK, Why.WATCH, Why.EVENT)
         self._because = "; ".join(self._told(number) for number in numbers)
+        if met and not self._because:
+            self._because = self._goal
         if numbers:
             self.set_points(self.points.hit(numbers))
 

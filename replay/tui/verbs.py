@@ -73,9 +73,9 @@ MOVING = VerbGroup(
         Verb("previous-mark", "to the one before", "{", short=("prev-mark",)),
         Verb("next-checkpoint", "to the next checkpoint", ")"),
         Verb("previous-checkpoint", "to the one before", "(", short=("prev-checkpoint",)),
-        Verb("start", "to the start of the run", "<"),
+        Verb("start", "to the start of the run", "<", "", ("run", "r")),
         Verb("end", "to the end of the run", ">", shown=True),
-        Verb("seek", "to a position, event, bookmark or checkpoint", "g", "PLACE", ("goto", "run")),
+        Verb("seek", "to a position, event, bookmark or checkpoint", "g", "PLACE", ("goto",)),
         Verb(
             "until",
             "on to a goal: FUNCTION, FILE:LINE, call:NAME, console:TEXT, write:VAR, …",
@@ -135,12 +135,14 @@ MARKING = VerbGroup(
         Verb("rwatch", "stop when memory is read", "", "EXPR", ("rw",)),
         Verb("awatch", "stop at both", "", "EXPR", ("aw",)),
         Verb("display", "show an expression at every stop", "D", "[/FMT] EXPR", ("disp",)),
+        Verb("undisplay", "show it no more", "", "N …"),
+        Verb("condition", "stop only where it holds; without EXPR, always", "", "N [EXPR]"),
         Verb(
             "delete",
-            "remove a breakpoint, watch or display",
-            "",
+            "remove a breakpoint or watch, or what is chosen in the watches pane",
+            "delete",
             "[N …]",
-            ("d", "del", "undisplay"),
+            ("d", "del"),
         ),
         Verb("enable", "let it stop again", "", "N …", ("en",)),
         Verb("disable", "let it not stop", "", "N …", ("dis",)),
@@ -163,6 +165,7 @@ LOOKING = VerbGroup(
         Verb("shrink", "make it smaller", "-"),
         Verb("view", "show the same in another way (source, disassembly, …)", "v"),
         Verb("time", "other times: since the start, of the day", "t"),
+        Verb("axis", "the bar above in equal parts by events, or by the guest's time", "T"),
         Verb(
             "search", "look for text in the focused pane", "/", "TEXT", ("find", "forward-search")
         ),
@@ -194,6 +197,7 @@ GROUPS = (MOVING, ASKING, MARKING, LOOKING, SESSION)
 KEY_NAMES = {
     "question_mark": "?",
     "escape": "Esc",
+    "delete": "Del",
     "space": "Space",
     "shift+f11": "Shift+F11",
     "shift+f10": "Shift+F10",

@@ -10,12 +10,12 @@ from replay.tui.model.status import ending_text, time_text
 
 
 async def answer_info(desk: Desk, argument: str) -> None:
-    """Tell about one of the subjects; raises ``Refusal`` where it is none of them."""
+    """Tell about one of the subjects, the first that begins so; raises ``Refusal`` where it is none
+    of them."""
     word = argument.strip()
-    meant = [name for name in _SUBJECTS if word and name.startswith(word)]
-    if len(meant) != 1 and word not in _SUBJECTS:
-        raise Refusal(f"info tells about {', '.join(_SUBJECTS)}")
-    subject = word if word in _SUBJECTS else meant[0]
+    subject = next((name for name in SUBJECTS if word and name.startswith(word)), None)
+    if subject is None:
+        raise Refusal(f"info tells about {', '.join(SUBJECTS)}")
     if subject == "line":
         desk.answer(await _line(desk))
     elif subject in _PANES:
@@ -99,4 +99,5 @@ _ANSWERS: Mapping[str, Callable[[Desk], str]] = {
     "program": _program,
     "trace": _trace,
 }
-_SUBJECTS = ("line", *_PANES, *_ANSWERS)
+SUBJECTS = ("line", *_PANES, *_ANSWERS)
+"""What ``info`` tells about, the likeliest first."""

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from replay.tui.desk import Desk, Handler, Refusal
+from replay.tui.explorer import Explorer
+from replay.tui.undertaking import Undertaking
 from replay.tui.widgets.events_pane import EventsPane
+from replay.tui.widgets.memory_pane import MemoryPane
+
+_SLICE_BYTES = 4 << 20
 
 
 class Looking:
@@ -27,6 +32,7 @@ class Looking:
             "shrink": partial(self._resize, -1),
             "view": self._view,
             "time": self._time,
+            "axis": self._axis,
             "search": self._search,
             "search-next": partial(self._again, 1),
             "search-previous": partial(self._again, -1),
@@ -72,8 +78,10 @@ class Looking:
 
     async def _time(self, _: str) -> None:
         self._desk.recording.switch_time()
-        for pane in self._desk.panes.values():
-            pane.switch_time()
+        self._desk.show_times()
+
+    async def _axis(self, _: str) -> None:
+        self._desk.switch_axis()
 
     # ---- searching
 
@@ -87,10 +95,35 @@ class Looking:
     async def _again(self, step: int, _: str) -> None:
         if not self._sought:
             raise Refusal("nothing was looked for yet: / begins")
-        pane = self._desk.pane
-        if not await pane.find(self._sought, step):
-            where = "below" if step > 0 else "above"
-            raise Refusal(f"{self._sought!r} is not {where} the cursor in {pane.TITLE.lower()}")
+        pane, text = self._desk.pane, self._sought
+        where = "below" if step > 0 else "above"
+        async with self._desk.undertake(f"looking for {text}") as work:
+            if isinstance(pane, MemoryPane):
+                where = "else"
+                found = await self._find_in_memory(pane, step, work)
+            else:
+                found = await pane.find(text, step, work)
+        if work.is_cancelled:
+            raise Refusal("cancelled")
+        if not found:
+            raise Refusal(f"{text!r} is nowhere {where} in {pane.TITLE.lower()}")
+
+    async def _find_in_memory(self, pane: MemoryPane, step: int, work: Undertaking) -> bool:
+        """In the timeline's thread, which alone may look at the guest."""
+        search = pane.search(self._sought, step)
+
+        def look(explorer: Explorer) -> int | None:
+            while not (search.is_over or work.is_cancelled):
+                found = search.advance(explorer.timeline, _SLICE_BYTES)
+                if found is not None:
+                    return found
+                work.fraction = search.done / search.size
+            return None
+
+        address = await self._desk.ask("", look, within=work)
+        if address is not None:
+            pane.show_found(address, len(search.pattern))
+        return address is not None
 
     async def _filter(self, argument: str) -> None:
         events = self._desk.panes[EventsPane.NAME]

@@ -10,7 +10,7 @@ from replay.machine.position import Position
 from replay.player.notebook import BadNotebook, Notebook
 from replay.tui.desk import Desk, Handler, Refusal
 from replay.tui.explorer import Explorer
-from replay.tui.model.aims import checked_display, new_break, new_watch
+from replay.tui.model.aims import check_condition, checked_display, new_break, new_watch
 from replay.tui.model.points import Display, Points
 from replay.tui.model.rows import ToMemory
 from replay.tui.widgets.code_pane import CodePane
@@ -37,6 +37,8 @@ class Marking:
             "rwatch": partial(self._watch, Access.READ),
             "awatch": partial(self._watch, Access.READ_WRITE),
             "display": self._display,
+            "undisplay": self._undisplay,
+            "condition": self._condition,
             "delete": self._delete,
             "enable": partial(self._enable, True),
             "disable": partial(self._enable, False),
@@ -86,7 +88,6 @@ class Marking:
         )
         point = self._points().points[-1]
         self._desk.answer(f"watch {point.number} of {text}")
-        self._desk.say(f"watch {point.number} of {text}")
 
     def _memory_under_cursor(self) -> str:
         value = self._desk.pane.value()
@@ -124,13 +125,35 @@ class Marking:
         assert isinstance(pane, WatchesPane)
         point = pane.under_cursor() if self._desk.pane is pane else None
         if point is None:
-            raise Refusal("delete wants a number; the watches pane lists them")
+            raise Refusal("delete wants a number, or a row of the watches pane to be chosen")
         number, is_display = point.number, isinstance(point, Display)
         await self._change(
             lambda explorer: (
                 explorer.points.without_display(number)
                 if is_display
                 else explorer.points.without(number)
+            )
+        )
+
+    async def _undisplay(self, argument: str) -> None:
+        numbers = _numbers(argument)
+
+        def change(explorer: Explorer) -> Points:
+            points = explorer.points
+            for number in numbers:
+                points = points.without_display(number)
+            return points
+
+        await self._change(change)
+
+    async def _condition(self, argument: str) -> None:
+        word, _, condition = argument.partition(" ")
+        numbers = _numbers(word)
+        if len(numbers) != 1:
+            raise Refusal("condition wants a number, as in `condition 2 total > 100`")
+        await self._change(
+            lambda explorer: explorer.points.conditioned(
+                numbers[0], check_condition(condition, explorer.symbols)
             )
         )
 
@@ -196,8 +219,7 @@ class Marking:
     async def _checkpoint(self, _: str) -> None:
         here = self._here()
         number = self._desk.recording.places.keep(here)
-        self._desk.answer(f"checkpoint {number} at {here}")
-        self._desk.say(f"checkpoint {number} at {here}; `restart {number}` comes back")
+        self._desk.answer(f"checkpoint {number} at {here}; `restart {number}` comes back")
         self._show_marks()
 
     async def _restart(self, argument: str) -> None:
@@ -227,5 +249,5 @@ def _without_at(points: Points, addresses: tuple[int, ...]) -> Points:
 def _numbers(text: str) -> list[int]:
     words = text.replace(",", " ").split()
     if not words or not all(word.isdecimal() and len(word) < 10 for word in words):
-        raise Refusal("numbers of breakpoints or watches are wanted; the watches pane lists them")
+        raise Refusal("a number is wanted; the watches pane (9) lists them")
     return [int(word) for word in words]

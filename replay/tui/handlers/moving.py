@@ -53,6 +53,7 @@ class Moving:
             "back-to": partial(self._goal, "back-to", _BACKWARD),
             "back": self._back,
             "forward": self._forward,
+            "cancel": self._cancel,
         }
 
     # ---- steps
@@ -118,6 +119,9 @@ class Moving:
             f"to {place}", lambda explorer: explorer.seek(place), remembered=False
         )
 
+    async def _cancel(self, _: str) -> None:
+        self._desk.cancel()
+
     # ---- events and marks
 
     async def _event(self, step: int, argument: str) -> None:
@@ -136,7 +140,8 @@ class Moving:
         await self._nearest(step, self._desk.recording.marks(), "bookmark or note")
 
     async def _checkpoint(self, step: int, _: str) -> None:
-        await self._nearest(step, self._here().checkpoints, "checkpoint")
+        kept = self._desk.recording.places.kept.values()
+        await self._nearest(step, [*self._here().checkpoints, *kept], "checkpoint")
 
     async def _nearest(self, step: int, places: Sequence[Position], what: str) -> None:
         here = self._here().position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from replay.machine.ending import Ending, Halted, Misused
@@ -34,21 +35,28 @@ class Standing:
     time_ns: int | None = None
     because: str = ""
     ending: Ending | None = None
+    trouble: str = ""
+    """Why the last journey was not made."""
 
 
 def standing_line(here: Standing) -> Line:
-    """``event 42/492 · insn 1,234,567 · 0.123 s · breakpoint 1``."""
+    """``event 42/492 +17 · step 1,234,567 · 0.123 s · breakpoint 1``; trouble takes the place of
+    what matters less."""
     spans = [
         Span(f"event {here.position.event:,}", Role.TITLE),
         Span(f"/{here.end.event:,}", Role.DIM),
         Span(f" +{here.position.instructions:,}" if here.position.instructions else ""),
-        Span(f" · step {here.steps:,}", Role.DIM),
     ]
-    if here.time_ns is not None:
-        spans.append(Span(f" · {time_text(here.time_ns)}", Role.NUMBER))
-    if because := _because(here):
-        spans.append(Span(f" · {because}", _role(here)))
+    spans += [Span(f" · ✗ {visible(here.trouble)}", Role.BAD)] if here.trouble else _details(here)
     return tuple(span for span in spans if span.text)
+
+
+def _details(here: Standing) -> Iterator[Span]:
+    yield Span(f" · step {here.steps:,}", Role.DIM)
+    if here.time_ns is not None:
+        yield Span(f" · {time_text(here.time_ns)}", Role.NUMBER)
+    if because := _because(here):
+        yield Span(f" · {because}", _role(here))
 
 
 def journey_line(title: str, tick: int, fraction: float | None) -> Line:

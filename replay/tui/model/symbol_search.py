@@ -58,6 +58,13 @@ class SymbolNames:
             )
         return found
 
+    def beginning(self, text: str, *, functions: bool, most: int = FOUND_MAX) -> list[str]:
+        """Names of functions, or of variables, that begin with ``text``, the shortest first; only
+        such as can be typed."""
+        names = (symbol.name for symbol, is_one in self._symbols if is_one is functions)
+        typed = (name for name in names if name.startswith(text) and name.isprintable())
+        return list(islice((name for name in typed if " " not in name), most))
+
     def _found(self, number: int, matched: tuple[int, ...]) -> Found:
         symbol, is_function = self._symbols[number]
         return Found(symbol, is_function, matched)

@@ -11,6 +11,7 @@ from replay.tui.model.console import ConsoleLook, ConsoleRows, ConsoleState, fin
 from replay.tui.model.console_lines import ConsoleLines
 from replay.tui.model.event_lists import EventsOfKinds
 from replay.tui.recording import Recording
+from replay.tui.undertaking import Undertaking
 from replay.tui.widgets.pane import Pane
 from traces.columns import kinds_named
 
@@ -52,7 +53,7 @@ class ConsolePane(Pane):
         self._look = replace(self._look, hides_later=not self._look.hides_later)
         self._make_rows(reveal=True)
 
-    async def find(self, text: str, step: int) -> bool:
+    async def find(self, text: str, step: int, work: Undertaking) -> bool:  # noqa: ARG002
         """In the text itself: it may be long."""
         if self._shown is None:
             return False

@@ -18,6 +18,7 @@ from replay.tui.model.event_reader import EventReader
 from replay.tui.model.events import EventTable
 from replay.tui.model.rows import FixedRows, Role, Span, ToEvent
 from replay.tui.recording import Recording, Times
+from replay.tui.undertaking import Undertaking
 from replay.tui.widgets.pane import Pane
 
 _SLICE_EVENTS = 500
@@ -132,7 +133,7 @@ class EventsPane(Pane):
         self.set_rows(self._table, cursor=self._table.row_of(here))
         self._show_filter()
 
-    async def find(self, text: str, step: int) -> bool:
+    async def find(self, text: str, step: int, work: Undertaking) -> bool:
         """In the lines of all events, on a thread of its own."""
         query = parse_query(text)
         event = self._table.event_at(self.cursor)
@@ -141,8 +142,9 @@ class EventsPane(Pane):
             self._reader.another(), query, -1 if event is None else event, forward=step > 0
         )
         self._search = search
-        while not search.done:
+        while not (search.done or work.is_cancelled):
             await asyncio.to_thread(search.advance, _SLICE_EVENTS)
+            work.fraction = search.progress
         self._table.look = replace(self._table.look, match=query.text)
         self.invalidate()
         if search.found is None:

@@ -13,6 +13,7 @@ from textual.message import Message
 from replay.tui.explorer import Explorer, Moment, Trouble
 from replay.tui.model.event_lists import Events
 from replay.tui.model.rows import FixedRows, Role, ToMemory, ToRegister, message, plain
+from replay.tui.undertaking import Undertaking
 from replay.tui.widgets.rows_view import RowsView
 
 Look = Callable[[Explorer], object]
@@ -98,9 +99,9 @@ class Pane(RowsView):
     def switch_time(self) -> None:
         """Show other times, where there are any."""
 
-    async def find(self, text: str, step: int) -> bool:
+    async def find(self, text: str, step: int, work: Undertaking) -> bool:
         """Put the cursor on the next row (``step`` 1) or the one before (-1) that has ``text`` in
-        it, whatever its case; the screen stays alive meanwhile."""
+        it, whatever its case; whether there was one. The screen stays alive meanwhile."""
         wanted = text.casefold()
         row, count = self.cursor + step, len(self.rows)
         until = time.monotonic() + _SLICE_S
@@ -111,6 +112,9 @@ class Pane(RowsView):
                 return True
             row += step
             if time.monotonic() > until:
+                work.fraction = row / count
                 await asyncio.sleep(0)
+                if work.is_cancelled:
+                    break
                 until = time.monotonic() + _SLICE_S
         return False

@@ -55,6 +55,8 @@ class Prompt(Horizontal):
         self._input = Input(compact=True, suggester=_Suggester(self), select_on_focus=False)
         self._history: defaultdict[str, list[str]] = defaultdict(list)
         self._recalled = 0
+        self._candidates: Sequence[str] = ()
+        self._completed: str | None = None
         self.prefix = ""
 
     def compose(self) -> ComposeResult:
@@ -66,6 +68,7 @@ class Prompt(Horizontal):
         """Let the user type."""
         self.prefix = prefix
         self._recalled = len(self._history[prefix])
+        self._completed = None
         self._label.update(prefix)
         self._input.value = text
         self._input.cursor_position = len(text)
@@ -114,12 +117,17 @@ class Prompt(Horizontal):
         self._input.cursor_position = len(text)
 
     def action_complete(self) -> None:
-        """As far as all that there is goes on in the same way."""
-        found = self._complete(self.prefix, self._input.value)
+        """As far as all candidates go on in the same way, and then one after the other."""
+        value = self._input.value
+        goes_on = value == self._completed
+        found = self._candidates if goes_on else self._complete(self.prefix, value)
         if found:
             text = _common_beginning(found)
-            self._input.value = text if len(text) > len(self._input.value) else found[0]
-            self._input.cursor_position = len(self._input.value)
+            if goes_on or len(text) <= len(value):
+                text = found[(found.index(value) + 1) % len(found)] if value in found else found[0]
+            self._candidates, self._completed = found, text
+            self._input.value = text
+            self._input.cursor_position = len(text)
 
 
 class _Suggester(Suggester):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from replay.machine.position import Position
@@ -12,6 +13,7 @@ from replay.tui.model.registers import (
     RegistersSeen,
     look_at_registers,
     register_rows,
+    registers_seen,
 )
 from replay.tui.widgets.pane import Look, Pane
 
@@ -28,6 +30,8 @@ class RegistersPane(Pane):
         super().__init__()
         self._opened = OPEN_AT_FIRST
         self._seen: RegistersSeen | None = None
+        self._seen_innermost: RegistersSeen | None = None
+        self._frame: Mapping[str, int] | None = None
         self._before: RegistersSeen | None = None
         self._position: Position | None = None
         self._shown: RegisterRows | None = None
@@ -35,17 +39,30 @@ class RegistersPane(Pane):
     def look(self) -> Look:
         """All registers and what their values mean."""
 
+        frame, position = self._frame, self._position
+
         def look(explorer: Explorer) -> RegistersSeen:
+            if frame and explorer.timeline.position == position:
+                return registers_seen(explorer.timeline, explorer.symbols, frame)
             return look_at_registers(explorer.timeline, explorer.symbols)
 
         return look
+
+    def choose_frame(self, number: int, registers: Mapping[str, int]) -> None:
+        """Look at the registers of a call on the stack, 0 the innermost."""
+        self._frame = registers if number else None
+        self.subtitle = f"of frame {number}" if number else ""
+        self.post_message(self.WantsLook(self))
 
     def display_seen(self, moment: Moment, seen: object) -> None:
         """What has changed since the guest stood elsewhere is marked."""
         assert isinstance(seen, RegistersSeen)
         if moment.position != self._position:
-            self._before, self._position = self._seen, moment.position
+            self._before, self._position = self._seen_innermost, moment.position
+            self._frame, self.subtitle = None, ""
         self._seen = seen
+        if self._frame is None:
+            self._seen_innermost = seen
         self._make_rows()
 
     def on_resize(self) -> None:
@@ -73,7 +90,6 @@ class RegistersPane(Pane):
     def _make_rows(self) -> None:
         assert self._seen is not None
         width = self.scrollable_content_region.width
-        self._shown = register_rows(
-            self._seen, self._before, width=max(width, 1), opened=self._opened
-        )
+        before = self._before if self._frame is None else self._seen_innermost
+        self._shown = register_rows(self._seen, before, width=max(width, 1), opened=self._opened)
         self.set_rows(self._shown)

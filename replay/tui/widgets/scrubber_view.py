@@ -92,7 +92,10 @@ class ScrubberView(RowsView, can_focus=False):
         complete = self._recording.trace.complete
         return ScrubberMarks(
             here=None if moment is None else moment.position,
-            checkpoints=() if moment is None else moment.checkpoints,
+            checkpoints=(
+                *(() if moment is None else moment.checkpoints),
+                *self._recording.places.kept.values(),
+            ),
             bookmarks=tuple(book.bookmarks.values()),
             notes=tuple(book.notes),
             diverges=self._diverges,

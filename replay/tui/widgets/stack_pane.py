@@ -8,7 +8,7 @@ from typing import ClassVar
 from replay.machine.position import Position
 from replay.tui.explorer import Explorer, Moment
 from replay.tui.model.rows import FixedRows
-from replay.tui.model.stack import StackSeen, backtrace_rows, look_at_stack, word_rows
+from replay.tui.model.stack import Frame, StackSeen, backtrace_rows, look_at_stack, word_rows
 from replay.tui.widgets.pane import Look, Pane
 
 
@@ -61,12 +61,12 @@ class StackPane(Pane):
         self._seen = seen
         self._make_rows()
 
-    def choose(self, number: int) -> int:
-        """Look at a frame; the address of the code to look at."""
+    def choose(self, number: int) -> Frame:
+        """Look at a frame."""
         assert self._seen is not None
         self.chosen = number
         self._make_rows()
-        return self._seen.frame(number).at
+        return self._seen.frame(number)
 
     def switch_view(self) -> None:
         """Calls, both, words, and around again."""
