@@ -54,6 +54,7 @@ need 'command -v ld && command -v objcopy' binutils "the linker, for guests"
 want 'command -v ip' iproute2 "namespaces and TAP interfaces, for tests on real networks"
 want 'command -v ping' iputils-ping "ping, for tests on real networks"
 want 'command -v curl' curl "curl, for tests on real networks"
+want 'command -v tshark' tshark "tshark, for tests of what is exported for Wireshark"
 want 'command -v gdb' gdb "gdb, to debug recordings and for tests of that"
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv

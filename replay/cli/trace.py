@@ -1,4 +1,4 @@
-"""The solo5-trace program: look into traces, prove, rescue and compare them."""
+"""The solo5-trace program: look into traces, prove, rescue, compare and export them."""
 
 from __future__ import annotations
 
@@ -190,6 +190,12 @@ def _event_at(trace: Trace, index: int) -> str:
     return EventLines(trace.header).line(event)
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from replay.cli.trace_export import export
+
+    return export(arguments)
+
+
 def _end_of(trace: Trace) -> str:
     from replay.cli.trace_info import describe_end
 
@@ -203,6 +209,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "salvage": _salvage,
     "diff": _diff,
+    "export": _export,
 }
 
 

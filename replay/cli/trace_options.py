@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from replay.cli.export_options import EXPORT_EXAMPLES, add_formats
 from replay.version import VERSION
 
 _PROGRAM = "solo5-trace"
@@ -23,12 +24,14 @@ examples:
       keep what stands before the damage
   solo5-trace diff app.mp app.2.mp
       the first difference of two runs
+  solo5-trace export pcapng app.mp
+      its network frames for Wireshark; there are other formats
 
 `solo5-trace COMMAND --help` says more about each.
 
-exit status: 0 fine, 2 usage, 3 diff: the traces differ, dump --replay: the guest did something
-else, 4 damaged or no trace, 5 verify: sound but incomplete, 125 the host refuses, 130 stopped by
-Ctrl-C or SIGTERM, 141 nobody reads the output any more
+exit status: 0 fine, 2 usage, 3 diff: the traces differ, dump --replay and export: the guest did
+something else, 4 damaged or no trace, 5 verify: sound but incomplete, 125 the host refuses, 130
+stopped by Ctrl-C or SIGTERM, 141 nobody reads the output any more
 """
 _INFO_EXAMPLES = """\
 examples:
@@ -86,7 +89,7 @@ def trace_parser() -> argparse.ArgumentParser:
     """The whole command line; ``command`` holds the command's name."""
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description="Look into recordings of Solo5 unikernels; prove, rescue and compare them.",
+        description="Look into recordings of Solo5 unikernels; prove, rescue, compare, convert.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -121,6 +124,7 @@ def trace_parser() -> argparse.ArgumentParser:
     diff = command("diff", "find the first difference of two traces", _DIFF_EXAMPLES)
     diff.add_argument("left", metavar="TRACE")
     diff.add_argument("right", metavar="TRACE")
+    add_formats(command("export", "write a run in a form for other programs", EXPORT_EXAMPLES))
     return parser
 
 

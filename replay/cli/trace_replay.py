@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from monitors.errors import MonitorError
 from replay.cli.divergence import divergence_report
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
+from replay.cli.progress import replay_with_progress
 from replay.cli.stopping import Stopper
 from replay.cli.trace_dump import EventPrinter, Selection
 from replay.engines.choice import AUTO
 from replay.engines.errors import EngineError
 from replay.machine.ending import Stopped
+from replay.machine.ports import Observer
 from replay.machine.position import Position
 from replay.player.errors import Divergence, GuestNeeded, StateDivergence
 from replay.player.session import Changes
@@ -81,28 +84,49 @@ def dump_replayed(
 def _replay(
     trace: Trace, selection: Selection, printer: EventPrinter, changes: Changes
 ) -> ReplayStatus:
+    try:
+        return watched_replay(
+            trace,
+            _Watcher(selection, printer),
+            changes,
+            until=_until(trace, selection),
+            before_message=lambda: _flush(printer),
+        )
+    finally:
+        printer.flush()
+
+
+def watched_replay(
+    trace: Trace,
+    watcher: Observer,
+    changes: Changes,
+    *,
+    until: Position | None = None,
+    before_message: Callable[[], object] = lambda: None,
+    with_bar: bool = False,
+) -> ReplayStatus:
+    """Replay ``trace`` to ``until`` or its end before the eyes of ``watcher``, and say why it came
+    to an earlier end; ``before_message`` is called before that, ``with_bar`` shows the progress.
+
+    Raises ``EngineError``, ``GuestNeeded``, ``MonitorError`` and ``traces.errors.DamagedTrace``.
+    """
     console = _ConsoleEnd()
     session, _ = start_replay(
-        trace,
-        AUTO,
-        changes=changes,
-        console=console.write,
-        observers=lambda _machine: (_Watcher(selection, printer),),
+        trace, AUTO, changes=changes, console=console.write, observers=lambda _: (watcher,)
     )
     stopper = Stopper()
     try:
         with stopper.watching(session.machine):
-            replayed = session.run(_until(trace, selection))
+            replayed = replay_with_progress(session, until, wanted=with_bar)
     except (Divergence, StateDivergence) as error:
-        _flush(printer)
+        before_message()
         again = ["solo5-replay", trace.path]
         say(_PROGRAM, divergence_report(error, session, bytes(console.kept), again))
         return ReplayStatus.DIVERGED
     finally:
-        printer.flush()
         session.close()
     if isinstance(replayed.ending, Stopped):
-        _flush(printer)
+        before_message()
         say(_PROGRAM, f"{stopper.reason}, at position {replayed.position}")
         return ReplayStatus.INTERRUPTED
     return ReplayStatus.FAITHFUL

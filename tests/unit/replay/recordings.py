@@ -88,11 +88,28 @@ class Recorder:
         """A run to its end, or until the guest has printed ``stop_at``; ``changed`` fields of the
         plan take other values."""
         plan = replace(self.plan(program, *args), **(changed or {}))  # type: ignore[arg-type]
+        world = source or scripted_world(_case(args, 0, 0), plan)
+        return self._record(plan, world, embed, pace, observers, stop_at)
+
+    def record_case(self, program: str, number: int = 0) -> Recording:
+        """One of the cases that a program comes with, with its devices."""
+        case = find_program(program).cases(TARGET)[number]
+        plan = case_plan(case, self.guest(program), f"{program}.{TARGET}")[0]
+        return self._record(plan, scripted_world(case, plan))
+
+    def _record(
+        self,
+        plan: MachinePlan,
+        world: Source,
+        embed: bool = True,
+        pace: Pace = REPRODUCIBLE_PACE,
+        observers: Sequence[Observer] = (),
+        stop_at: bytes | None = None,
+    ) -> Recording:
         machine = self.machine(plan)
         image = read_image(plan.guest, name=plan.guest_name)
         header = header_of(plan, image, engine=COUNTING_ENGINE, created_by="a test", embed=embed)
         path = self._folder / f"{next(self._numbers)}.mp"
-        world = source or scripted_world(_case(args, 0, 0), plan)
         watchers = observers if stop_at is None else (*observers, _Stop(machine, stop_at))
         try:
             recorded = record(machine, world, path, header, pace=pace, observers=watchers)

@@ -4,7 +4,7 @@ import pytest
 
 from replay.cli.trace_options import trace_parser
 
-COMMANDS = ("info", "dump", "stats", "verify", "salvage", "diff")
+COMMANDS = ("info", "dump", "stats", "verify", "salvage", "diff", "export")
 
 
 def test_dump() -> None:

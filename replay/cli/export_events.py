@@ -1,0 +1,108 @@
+"""Exports of events: from a replay, which has the bytes that the guest gave, or the trace alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from monitors.calls import Call, Result
+from replay.cli.exit_codes import ReplayStatus
+from replay.cli.messages import say
+from replay.cli.stopping import Stopper
+from replay.cli.trace_replay import given_bytes, watched_replay
+from replay.export.exporter import Exporter, Write
+from replay.export.pcapng import PcapngExporter
+from replay.export.times import EventTimes
+from replay.player.session import Changes
+from traces.codec import describe
+from traces.columns import ALL_KINDS, EventColumns, kinds_named, scan
+from traces.events import Event
+from traces.reader import Trace
+
+_PROGRAM = "solo5-trace"
+
+
+def export_events(
+    trace: Trace, arguments: argparse.Namespace, write: Write
+) -> tuple[ReplayStatus, str]:
+    """Write what ``arguments.format`` asks for, to the end; how that went, and what was written.
+
+    Raises OSError, ``EngineError``, ``GuestNeeded``, ``MonitorError`` and
+    ``traces.errors.DamagedTrace``.
+    """
+    columns = EventColumns()
+    for chunk in scan(trace):
+        columns.extend(chunk)
+    exporter = _make(arguments.format, trace, columns, write)
+    if arguments.replay:
+        status = _replayed(trace, exporter, columns, changes_of(arguments))
+    else:
+        status = _read(trace, exporter)
+    if status == ReplayStatus.FAITHFUL:
+        exporter.finish()
+    return status, exporter.summary
+
+
+def changes_of(arguments: argparse.Namespace) -> Changes:
+    """The guest that ``--guest`` names, if any; raises OSError."""
+    return Changes(None if arguments.guest is None else Path(arguments.guest).read_bytes())
+
+
+def _make(name: str, trace: Trace, columns: EventColumns, write: Write) -> Exporter:
+    times = EventTimes(columns, trace.header.recorded_at_ns)
+    makers: dict[str, Callable[[], Exporter]] = {
+        "pcapng": lambda: PcapngExporter(trace.header, times, write),
+    }
+    return makers[name]()
+
+
+class _Watcher:
+    """A sparse observer that shows an exporter what it wants to see."""
+
+    def __init__(self, exporter: Exporter, columns: EventColumns) -> None:
+        self._take = exporter.take
+        self._wanted = exporter.calls
+        self._kinds = kinds_named(exporter.calls) if exporter.calls else ALL_KINDS
+        self._columns = columns
+        self._next = 0
+
+    @property
+    def due(self) -> int:
+        """See ``SparseObserver``."""
+        found = self._columns.next(self._kinds, self._next)
+        return max(self._next, self._columns.event_count) if found is None else found
+
+    def crossed(self, index: int, call: Call, result: Result) -> None:
+        """See ``Observer``."""
+        self._next = index + 1
+        if not self._wanted or type(call).__name__ in self._wanted:
+            self._take(Event(index, describe(call), result), given_bytes(call))
+
+
+def _replayed(
+    trace: Trace, exporter: Exporter, columns: EventColumns, changes: Changes
+) -> ReplayStatus:
+    return watched_replay(
+        trace, _Watcher(exporter, columns), changes, with_bar=not sys.stdout.isatty()
+    )
+
+
+class _Nothing:
+    """What is interrupted where nothing runs: the loop looks for itself."""
+
+    def interrupt(self) -> None:
+        """See ``Interruptible``."""
+
+
+def _read(trace: Trace, exporter: Exporter) -> ReplayStatus:
+    stopper = Stopper()
+    with stopper.watching(_Nothing()):
+        for event in trace.events():
+            if not exporter.calls or event.call.name in exporter.calls:
+                exporter.take(event, None)
+            if stopper.signal_number is not None:
+                say(_PROGRAM, f"{stopper.reason}, at event {event.index}")
+                return ReplayStatus.INTERRUPTED
+    return ReplayStatus.FAITHFUL

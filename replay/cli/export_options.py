@@ -1,0 +1,93 @@
+"""The command line of ``solo5-trace export``: its formats, their options and examples."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+EXPORT_EXAMPLES = """\
+examples:
+  solo5-trace export pcapng app.mp
+      all frames, both directions, in app.pcapng: wireshark app.pcapng
+  solo5-trace export FORMAT --help
+      what a format holds, and its options
+
+The file is TRACE with another ending unless -o names it; `-o -` is standard output. Nothing is ever
+overwritten, and an export that does not come to its end leaves no file.
+exit status: 0 fine, 2 usage or the file exists, 3 the guest did something else, 4 damaged,
+125 it cannot be replayed here, 130 stopped by Ctrl-C or SIGTERM
+"""
+_PCAPNG_EXAMPLES = """\
+examples:
+  solo5-trace export pcapng app.mp && wireshark app.pcapng
+  solo5-trace export pcapng app.mp -o - | tshark -r - -Y tcp
+  solo5-trace export pcapng --no-replay app.mp
+      at once, from the trace alone: of frames that were sent it has the length only
+
+A packet's comment names its event; `solo5-replay app.mp --until 42` stands before event 42.
+Times are those of the guest's wall clock where it has one, else of the beginning of the recording
+and the guest's other clocks; the capture's comment says which.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: ``ending`` of its files, and whether a terminal can show it."""
+
+    name: str
+    text: str
+    examples: str
+    ending: str
+    options: Callable[[argparse.ArgumentParser], object]
+    is_text: bool = True
+
+
+def add_formats(export: argparse.ArgumentParser) -> None:
+    """Make ``export`` take a format; ``format`` holds its name."""
+    formats = export.add_subparsers(metavar="FORMAT", required=True, title="formats", dest="format")
+    for each in FORMATS.values():
+        parser = formats.add_parser(
+            each.name,
+            help=each.text,
+            description=f"{each.text[0].upper()}{each.text[1:]}.",
+            epilog=each.examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        parser.add_argument("trace", metavar="TRACE")
+        parser.add_argument("-o", "--output", metavar="FILE", help="must not exist; -: stdout")
+        each.options(parser)
+
+
+def _guest(parser: Any) -> None:
+    parser.add_argument(
+        "--guest", metavar="FILE", help="the guest, where the trace does not embed it"
+    )
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    way = parser.add_mutually_exclusive_group()
+    _guest(way)
+    way.add_argument(
+        "--no-replay",
+        action="store_false",
+        dest="replay",
+        help="do not run the guest: without the bytes that it gave",
+    )
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format(
+            "pcapng",
+            "network frames for Wireshark",
+            _PCAPNG_EXAMPLES,
+            ".pcapng",
+            _replay,
+            is_text=False,
+        ),
+    )
+}
