@@ -42,8 +42,9 @@ stress: setup  ## long runs that are no tests: kill -9, five million events, 1 G
 	$(BIN)/python tests/stress/journeys.py --seconds 600
 	$(BIN)/python tests/stress/gdb_sessions.py
 
-docs: setup  ## what is generated in docs/: the support matrix, the screenshot
+docs: setup  ## what is generated in docs/: the support matrix, tables, pictures
 	$(BIN)/python docs/make_support_matrix.py
+	$(BIN)/python docs/make_tui_tables.py
 	$(BIN)/python scripts/screenshot.py
 
 clean:  ## everything that was made

@@ -1,4 +1,6 @@
-"""Run the demonstration in a terminal of its own and draw what it showed: docs/images/demo.svg."""
+"""Draw the pictures of docs/images: what the demonstration shows in a terminal of its own, and the
+terminal interface at the culprit's line of the story in docs/tui.md.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,17 @@ import os
 import pty
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTPUT = ROOT / "docs" / "images" / "demo.svg"
+sys.path.insert(0, str(ROOT))
+IMAGES = ROOT / "docs" / "images"
+OUTPUT = IMAGES / "demo.svg"
+SCREENS = {"tui.svg": (160, 48), "tui-80x24.svg": (80, 24)}
 COLUMNS = 118
 LINES_MAX = 64
 
@@ -44,5 +50,29 @@ def draw(text: str) -> None:
     OUTPUT.write_text(re.sub(r"(?m)[ \t]+$", "", svg))
 
 
+def draw_screens() -> None:
+    """The terminal interface where the story has found the culprit."""
+    from tests.gdb.recordings import Recordings
+    from tests.tui.driver import Session, drive
+    from tests.tui.test_document import culprit
+
+    async def script(session: Session) -> None:
+        for step in culprit():
+            await step.do(session)
+        session.app.clear_notifications()
+        await session.settle()
+        pictures.append(session.app.export_screenshot(title="solo5-replay failure.mp --tui"))
+
+    pictures = list[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        made = Recordings(Path(folder)).trace("flaky", "corrupt")
+        trace = made.rename(made.with_name("failure.mp"))
+        for name, size in SCREENS.items():
+            drive(trace, script, size=size)
+            picture = re.sub(r"terminal-\d+", name.partition(".")[0], pictures[-1])
+            (IMAGES / name).write_text(re.sub(r"(?m)[ \t]+$", "", picture))
+
+
 if __name__ == "__main__":
+    draw_screens()
     draw(run_in_terminal([str(ROOT / "scripts" / "demo.sh")]))
