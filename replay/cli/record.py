@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,12 +34,17 @@ _PROGRAM = "solo5-record"
 
 def main(argv: list[str] | None = None) -> int:
     """Record one run; the result is the exit status."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        options = parse_command_line(sys.argv[1:] if argv is None else argv)
+        options = parse_command_line(words)
     except SystemExit:
         return 0
     except BadCommandLine as error:
         return _refuse(error)
+    if options.tui:
+        from replay.cli.live_tui import record_and_browse
+
+        return record_and_browse(words, options)
     return _record(options)
 
 
@@ -245,7 +248,7 @@ class _Recording:
         from traces.errors import TraceExists
 
         pace = replace(LIVE_PACE, on_loss=self._say_loss)
-        for path in self._paths():
+        for path in self._options.traces():
             self._begun = path
             try:
                 return record(machine, source, path, header, pace=pace, drive=drive), path
@@ -254,14 +257,6 @@ class _Recording:
                 if self._options.output is not None:
                     raise
         raise AssertionError("itertools.count never ends")
-
-    def _paths(self) -> Iterator[Path]:
-        if self._options.output is not None:
-            yield self._options.output
-            return
-        stem = Path(self._options.guest).stem
-        yield Path(f"{stem}.mp")
-        yield from (Path(f"{stem}.{number}.mp") for number in itertools.count(2))
 
     def _say_loss(self, error: TraceError) -> None:
         say(_PROGRAM, f"{error}; recording has ended, and the guest goes on without it")

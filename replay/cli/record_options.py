@@ -7,8 +7,9 @@ file, and all words behind it are the guest's. ``--`` may stand before the file.
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -37,6 +38,8 @@ examples:
       the guest may write, and disk.img stays as it is
   solo5-record --gdb app.hvt
       debug it forward while it is recorded; its recording can be debugged backward, too
+  solo5-record --tui app.hvt
+      look at it while it runs, and go back in it; Space pauses and follows
   solo5-replay app.mp
       run it again, exactly
 
@@ -81,8 +84,18 @@ class RecordOptions:
     strict: bool
     executable_heap: bool
     gdb: str | None
+    tui: bool
     quiet: bool
     verbose: bool
+
+    def traces(self) -> Iterator[Path]:
+        """The file to record into, or those of which the first that does not exist is meant."""
+        if self.output is not None:
+            yield self.output
+            return
+        stem = Path(self.guest).stem
+        yield Path(f"{stem}.mp")
+        yield from (Path(f"{stem}.{number}.mp") for number in itertools.count(2))
 
 
 def parse_command_line(words: Sequence[str]) -> RecordOptions:
@@ -95,6 +108,8 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
         given = _parser().parse_args(options)
         if guest is None:
             raise BadCommandLine("which guest? (the file of a unikernel is missing)")
+        if given.tui and given.gdb is not None:
+            raise BadCommandLine("invalid options: --tui goes without --gdb")
         return RecordOptions(
             guest=guest,
             guest_arguments=tuple(rest[1:]),
@@ -108,6 +123,7 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             strict=given.strict,
             executable_heap=given.x_exec_heap,
             gdb=given.gdb,
+            tui=given.tui,
             quiet=given.quiet,
             verbose=given.verbose,
         )
@@ -201,6 +217,9 @@ def _parser() -> argparse.ArgumentParser:
         const="",
         metavar="PORT|PATH",
         help="debug the guest while it is recorded; --gdb=PORT or --gdb=PATH: do not start gdb",
+    )
+    how.add_argument(
+        "--tui", action="store_true", help="look at the run in this terminal while it is recorded"
     )
     how.add_argument("-q", "--quiet", action="store_true", help="say nothing at the end")
     how.add_argument("-v", "--verbose", action="store_true", help="say what is used")

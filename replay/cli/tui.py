@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from replay.tui.app import ReplayApp
     from replay.tui.desk import Way
     from replay.tui.explorer import Explorer
+    from replay.tui.live import RecorderProcess
     from replay.tui.session_keeper import SessionKeeper
     from traces.reader import Trace
 
@@ -41,6 +42,8 @@ class Browsing:
     sources: Sequence[Path] = ()
     checkpoint_mib: int = 512
     keeps_checkpoints: bool = False
+    follow: bool = False
+    """Whether the guest goes along at once with a recording that is still being made."""
 
 
 def why_no_screen() -> str:
@@ -55,8 +58,11 @@ def why_no_screen() -> str:
     return ""
 
 
-def browse(trace: Trace, wanted: Browsing, changes: Changes) -> int:
-    """Until the user leaves; the exit status."""
+def browse(
+    trace: Trace, wanted: Browsing, changes: Changes, recorder: RecorderProcess | None = None
+) -> int:
+    """Until the user leaves; the exit status. ``recorder`` is the one that makes the trace, where
+    it is a child of this program."""
     if problem := why_no_screen():
         say(_PROGRAM, problem)
         return ReplayStatus.USAGE
@@ -70,9 +76,10 @@ def browse(trace: Trace, wanted: Browsing, changes: Changes) -> int:
     from replay.tui.session_keeper import SessionKeeper
 
     recording = Recording(trace, changes=changes)
-    recording.begin()
+    recording.begin(follow=not trace.complete and (wanted.follow or trace.being_written))
     keeper = SessionKeeper(recording.path)
-    app = ReplayApp(recording, _opener(trace, wanted, changes), keeper.opening(_way(wanted)))
+    opening = replace(keeper.opening(_way(wanted)), follows=wanted.follow)
+    app = ReplayApp(recording, _opener(trace, wanted, changes), opening, recorder)
     try:
         asyncio.run(_run(app, keeper))
     finally:

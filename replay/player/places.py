@@ -22,6 +22,10 @@ class Places:
         self._last = 0
         self.bookmarks: Callable[[], Mapping[str, Position]] = dict
 
+    def move_end(self, end: Position) -> None:
+        """The recording has become longer."""
+        self._named["end"] = end
+
     @property
     def kept(self) -> Mapping[int, Position]:
         """The checkpoints by number."""

@@ -58,6 +58,12 @@ class Navigator:
             return self._running or bool(self._waiting)
 
     @property
+    def awaited(self) -> bool:
+        """Whether something waits behind what is being done; from any thread."""
+        with self._lock:
+            return bool(self._waiting)
+
+    @property
     def closed(self) -> bool:
         """Whether it takes no jobs any more."""
         return self._closing
@@ -67,6 +73,11 @@ class Navigator:
         with self._lock:
             for future in self._waiting:
                 future.cancel()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Interrupt the job under way, and do what waits; from any thread."""
+        with self._lock:
             explorer = self._explorer if self._running else None
         if explorer is not None:
             explorer.timeline.interrupt()

@@ -21,6 +21,8 @@ class Opening:
     way: Way | None = None
     kept: SessionState = field(default_factory=SessionState)
     remarks: Sequence[str] = ()
+    follows: bool = False
+    """Whether the guest then goes along with a recording that is still being made."""
     points: Points = field(init=False)
 
     def __post_init__(self) -> None:

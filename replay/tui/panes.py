@@ -13,6 +13,7 @@ from replay.tui.widgets.memory_pane import MemoryPane
 from replay.tui.widgets.notes_pane import NotesPane
 from replay.tui.widgets.output_pane import OutputPane
 from replay.tui.widgets.pane_group import PaneGroup
+from replay.tui.widgets.rates_pane import RatesPane
 from replay.tui.widgets.registers_pane import RegistersPane
 from replay.tui.widgets.stack_pane import StackPane
 from replay.tui.widgets.table_pane import BlocksPane, NetworkPane
@@ -32,6 +33,7 @@ def make_groups(recording: Recording) -> Mapping[str, PaneGroup]:
             MemoryPane(recording),
             NetworkPane(recording),
             BlocksPane(recording),
+            RatesPane(recording),
             NotesPane(recording),
             WhyPane(),
             OutputPane(),

@@ -22,6 +22,7 @@ from replay.player.session import Changes
 from replay.player.survey import Survey
 from replay.player.verdict import Verdict
 from replay.tui.model.event_lists import EventList, Events, EventsOfKinds
+from replay.tui.model.follower import Follower, Sighting
 from replay.tui.model.rows import Line, Role, Span
 from replay.tui.model.status import time_text
 from traces.columns import ALL_KINDS, EventColumns, kinds_named, scan
@@ -46,6 +47,8 @@ class Recording:
 
     def __init__(self, trace: Trace, *, changes: Changes | None = None) -> None:
         self.trace = trace
+        self.was_incomplete = not trace.complete
+        """Whether it could become longer when it was opened."""
         self.path = Path(trace.path)
         self.lines = EventLines(trace.header)
         self.columns = EventColumns()
@@ -58,6 +61,8 @@ class Recording:
         self.notebook, self.notebook_trouble = _notebook(notebook_path(self.path))
         self.places = Places(Position(0), Position(trace.event_count))
         self.places.bookmarks = lambda: self.notebook.bookmarks
+        self.follower = Follower(sighting(trace, written=trace.being_written), following=False)
+        """What is known of the recorder, and whether the guest on the screen goes along."""
         self._changes = changes
         self._survey: Survey | None = None
         self._scanner: threading.Thread | None = None
@@ -78,11 +83,19 @@ class Recording:
                 told=self._news.set,
             )
 
-    def scan(self) -> None:
-        """Scan what has not been scanned yet; it goes on alone."""
-        if self._scanner is None or not self._scanner.is_alive():
-            self._scanner = threading.Thread(target=self._scan, name="scan", daemon=True)
-            self._scanner.start()
+    def scan(self) -> bool:
+        """Scan what has not been scanned yet; it goes on alone. False where it goes on already, and
+        will not come to what has been added to the trace since it began."""
+        if self._scanner is not None and self._scanner.is_alive():
+            return False
+        self._scanner = threading.Thread(target=self._scan, name="scan", daemon=True)
+        self._scanner.start()
+        return True
+
+    def grow(self) -> None:
+        """The trace has become longer, or is complete now."""
+        self.places.move_end(Position(self.trace.event_count))
+        self._news.set()
 
     def _scan(self) -> None:
         for chunk in scan(self.trace, self.columns.mark):
@@ -138,7 +151,7 @@ class Recording:
     def surveyed(self) -> float:
         """How much of the recording has been replayed for what it gave, from 0 to 1."""
         count = self.trace.event_count
-        return self.given.complete_until / count if count else 1.0
+        return min(1.0, self.given.complete_until / count) if count else 1.0
 
     @property
     def scanned(self) -> float:
@@ -200,13 +213,11 @@ class Recording:
         """What recording this is."""
         header = self.trace.header
         summary = self.trace.summary
-        parts = [
-            Span(one_line(self.path.name), Role.TITLE),
-            Span(f" · {one_line(header.guest.name)} ({header.guest.target})", Role.NAME),
-            Span(f" · recorded on {one_line(header.machine.engine)}", Role.DIM),
-        ]
-        if not self.trace.complete:
-            parts.append(Span(" · incomplete", Role.WARNING))
+        guest = Span(f" · {one_line(header.guest.name)} ({header.guest.target})", Role.NAME)
+        engine = Span(f" · recorded on {one_line(header.machine.engine)}", Role.DIM)
+        parts = [Span(one_line(self.path.name), Role.TITLE), guest, engine]
+        if self.was_incomplete:  # which matters more than the rest
+            parts = [parts[0], Span(" · "), *self.follower.title(), guest, engine]
         elif summary is not None and summary.status:
             parts.append(Span(f" · the guest failed, status {summary.status & 0xFF}", Role.BAD))
         if self.columns.event_count:
@@ -220,6 +231,11 @@ class Recording:
         if self._survey is None:
             return ()
         return (Span(f" · verifying {self.surveyed:.0%}", Role.DIM),)
+
+
+def sighting(trace: Trace, *, written: bool) -> Sighting:
+    """A look at a trace, of which it is known whether somebody wrote it just before."""
+    return Sighting(trace.event_count, written, trace.complete, trace.summary)
 
 
 def _notebook(path: Path) -> tuple[Notebook, str]:

@@ -131,9 +131,9 @@ class Follower:
     def title(self) -> Line:
         """What is to be said of the recorder, and whether the guest goes along."""
         line = self._of_recorder()
-        if self.may_follow:
-            line += (Span(" · following" if self.following else " · paused", Role.TITLE),)
-        return line
+        if self.following and self.may_follow:
+            return (*line, Span(" · following", Role.TITLE))
+        return (*line, Span(" · paused", Role.TITLE)) if self._is_growing else line
 
     def standing(self) -> str:
         """How far the guest is behind, where it follows and cannot keep up."""
@@ -150,7 +150,7 @@ class Follower:
             speed = f", replaying {self.replayed.per_second:,.0f} events/s"
             behind = f"{self.behind:,} events behind{self._until_there()}"
             states["following"] = (behind if self.behind else "at the end") + speed
-        elif self.may_follow:
+        elif self._is_growing:
             states["paused"] = f"{self.behind:,} events behind; Space follows"
         return states
 
@@ -161,6 +161,12 @@ class Follower:
         if gain <= 0:
             return ", and cannot keep up"
         return f", there in about {max(1, round(self.behind / gain)):,} s"
+
+    @property
+    def _is_growing(self) -> bool:
+        return self.recorder is Recorder.AT_WORK or (
+            self.may_follow and self.recorded.per_second > 0
+        )
 
     @property
     def _growth(self) -> float:
