@@ -31,6 +31,11 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def bytecode_in(directory: Path) -> dict[str, str]:
+    """An environment in which the bytecode of modules is kept below ``directory``."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "bytecode")}
+
+
 def measure(
     command: Sequence[str], *, directory: Path, environment: Mapping[str, str] | None = None
 ) -> Spent:
@@ -39,14 +44,13 @@ def measure(
     Bytecode of Python modules is kept in ``directory``, as for an installed program, whatever the
     environment says.
     """
-    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "bytecode")}
     error_file = directory / "stderr.txt"
     with error_file.open("wb") as errors:
         started = time.perf_counter()
         child = subprocess.Popen(
             command,
             cwd=directory,
-            env={**os.environ, **bytecode, **(environment or {})},
+            env={**os.environ, **bytecode_in(directory), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
-from bench.child import measure
+from bench.child import bytecode_in, measure, program
 from bench.figures import Answer, Figure
+from bench.guests import build_program
 from bench.long_trace import write_long_trace
 from bench.run_tui import Took
 
@@ -19,6 +24,8 @@ _SCAN_GOAL_S = 3.0
 _FRAME_GOAL_MS = 50.0
 _COLUMNS_GOAL_MIB = 60.0
 _MEMORY_GOAL_MIB = 300.0
+_STARTS = 5
+_ROW = b"ReadTsc"
 _ROOT = Path(__file__).resolve().parents[1]
 _TURNS = {
     "jump": "60 rows anywhere",
@@ -45,7 +52,8 @@ def answer(directory: Path, *, quick: bool) -> Answer:
         f"{written_s:.0f} s. Turns are the thread's processor time; wall time during the scan and "
         "the filter, which share the interpreter with the screen."
     )
-    return Answer(__doc__ or "", [*_figures(took), *_screen(trace)], note)
+    calls = _QUICK_EVENTS if quick else _EVENTS
+    return Answer(__doc__ or "", [*_figures(took), *_screen(directory, calls)], note)
 
 
 def _models(trace: Path) -> Took:
@@ -58,9 +66,74 @@ def _models(trace: Path) -> Took:
     return Took(**json.loads(spent.output))
 
 
-def _screen(trace: Path) -> list[Figure]:  # noqa: ARG001
-    """The widgets with their strips, under Textual's pilot: they have their place here."""
-    return []
+def _screen(directory: Path, calls: int) -> list[Figure]:
+    """The program and its widgets with a guest that was really recorded."""
+    trace = _recorded(directory, calls)
+    _first_screen_s(trace)  # which makes the bytecode
+    shown = [_first_screen_s(trace) for _ in range(_STARTS)]
+    spent = measure(
+        [sys.executable, "-m", "bench.run_screen", str(trace)],
+        directory=directory,
+        environment={"PYTHONPATH": str(_ROOT)},
+    )
+    took = json.loads(spent.output)
+    whole = f"{took['events']:,} events of a real guest"
+    return [
+        Figure(
+            "solo5-replay --tui: until events are on a terminal",
+            median(shown),
+            "s (wall)",
+            _OPEN_GOAL_S,
+            f"{whole}; {min(shown):.2f} .. {max(shown):.2f}, {_STARTS} times",
+        ),
+        Figure("the screen: until the guest has booted", took["booted_s"], "s (wall)"),
+        Figure("the screen: until all is known, the verdict too", took["known_s"], "s (wall)"),
+        _strips("the screen: strips of another place of the list", took["jump_s"]),
+        _strips("the screen: strips of another filter", took["filter_s"]),
+        Figure(
+            "the screen: memory beyond the player's",
+            took["added_bytes"] / 2**20,
+            "MiB",
+            _MEMORY_GOAL_MIB,
+            whole,
+        ),
+    ]
+
+
+def _strips(what: str, turns: list[float]) -> Figure:
+    return _turns(
+        what, median(turns), sorted(turns)[len(turns) * 99 // 100], max(turns), len(turns)
+    )
+
+
+def _recorded(directory: Path, calls: int) -> Path:
+    guest = build_program("clocks", directory)
+    trace = directory / "clocks.mp"
+    measure(
+        [program("solo5-record"), "-q", "-o", str(trace), str(guest), "mono", str(calls)],
+        directory=directory,
+    )
+    return trace
+
+
+def _first_screen_s(trace: Path) -> float:
+    """Wall time from the program's start until the first event's row is sent to its terminal."""
+    started = time.perf_counter()
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(
+            bytecode_in(trace.parent), TERM="xterm-256color", COLUMNS="200", LINES="60"
+        )
+        os.execv(program("solo5-replay"), ["solo5-replay", str(trace), "--tui"])
+    seen = b""
+    try:
+        while _ROW not in seen:
+            seen += os.read(terminal, 1 << 16)
+        return time.perf_counter() - started
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(terminal)
 
 
 def _figures(took: Took) -> list[Figure]:
