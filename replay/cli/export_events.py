@@ -14,7 +14,8 @@ from replay.cli.stopping import Stopper
 from replay.cli.trace_replay import given_bytes, watched_replay
 from replay.export.exporter import Exporter, Write
 from replay.export.pcapng import PcapngExporter
-from replay.export.times import EventTimes
+from replay.export.perfetto import PerfettoExporter
+from replay.export.times import EventSpans, EventTimes
 from replay.player.session import Changes
 from traces.codec import describe
 from traces.columns import ALL_KINDS, EventColumns, kinds_named, scan
@@ -54,6 +55,7 @@ def _make(name: str, trace: Trace, columns: EventColumns, write: Write) -> Expor
     times = EventTimes(columns, trace.header.recorded_at_ns)
     makers: dict[str, Callable[[], Exporter]] = {
         "pcapng": lambda: PcapngExporter(trace.header, times, write),
+        "perfetto": lambda: PerfettoExporter(trace.header, times, EventSpans(columns), write),
     }
     return makers[name]()
 

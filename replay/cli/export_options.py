@@ -30,6 +30,18 @@ A packet's comment names its event; `solo5-replay app.mp --until 42` stands befo
 Times are those of the guest's wall clock where it has one, else of the beginning of the recording
 and the guest's other clocks; the capture's comment says which.
 """
+_PERFETTO_EXAMPLES = """\
+examples:
+  solo5-trace export perfetto app.mp
+      then open app.perfetto.json in https://ui.perfetto.dev (it stays on this machine)
+  solo5-trace export perfetto --no-replay app.mp
+      at once, from the trace alone: without the lines of the console
+
+Calls are slices, on one track a family; the guest's own track has its waiting and running. Counters
+have the bytes of each device and events per second; lines of the console and the end are instants.
+Known are the guest's readings of its clocks. What lies between two of them is placed at even
+distances; a wait takes what other calls leave.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,13 @@ FORMATS = {
             ".pcapng",
             _replay,
             is_text=False,
+        ),
+        Format(
+            "perfetto",
+            "a timeline for ui.perfetto.dev",
+            _PERFETTO_EXAMPLES,
+            ".perfetto.json",
+            _replay,
         ),
     )
 }

@@ -87,4 +87,7 @@ def _events(trace: Trace, arguments: argparse.Namespace, file: NewFile) -> tuple
 
 
 _Maker = Callable[["Trace", argparse.Namespace, NewFile], tuple[ReplayStatus, str]]
-_MAKERS: Mapping[str, _Maker] = {"pcapng": _events}
+_MAKERS: Mapping[str, _Maker] = {
+    "pcapng": _events,
+    "perfetto": _events,
+}

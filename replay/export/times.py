@@ -81,6 +81,8 @@ class EventSpans:
         self._count = columns.event_count
         self.is_counted = columns.end_ns == 0
         """Whether the guest's clocks tell nothing: each event then counts as a microsecond."""
+        self.end_ns = columns.end_ns
+        """When the last event was over."""
         self._first = self._end = 0
         self._start_ns = self._gap_ns = self._waits = 0
         self._at_ns = 0
@@ -90,7 +92,7 @@ class EventSpans:
         if self.is_counted:
             return Span(event * _UNREAD_EVENT_NS, (event + 1) * _UNREAD_EVENT_NS)
         if event >= self._count:
-            return Span(self._columns.end_ns, self._columns.end_ns)
+            return Span(self.end_ns, self.end_ns)
         if event >= self._end:
             self._enter(event)
         if self._columns.kind(event) in _WAITING_KINDS:
