@@ -38,8 +38,9 @@ class Session:
 
     made: list[Session]
 
-    def __init__(self, recording: Any, opener: Any, opening: Any) -> None:
+    def __init__(self, recording: Any, opener: Any, opening: Any, recorder: Any) -> None:
         self.recording = recording
+        self.recorder = recorder
         self.opening = opening
         self.return_code: int | None = None
         self.left = asyncio.Event()
