@@ -52,8 +52,8 @@ def answer(directory: Path, *, quick: bool) -> Answer:
         f"{written_s:.0f} s. Turns are the thread's processor time; wall time during the scan and "
         "the filter, which share the interpreter with the screen."
     )
-    calls = _QUICK_EVENTS if quick else _EVENTS
-    return Answer(__doc__ or "", [*_figures(took), *_screen(directory, calls, 1 if quick else _STARTS)], note)
+    calls, starts = (_QUICK_EVENTS, 1) if quick else (_EVENTS, _STARTS)
+    return Answer(__doc__ or "", [*_figures(took), *_screen(directory, calls, starts)], note)
 
 
 def _models(trace: Path) -> Took:
