@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 from replay.player.source_files import SourceFiles
 from replay.player.timeline import Timeline
 from replay.tui.explorer import Explorer
+from tests.unit.replay.growing import Growing
 from tests.unit.replay.player.travelled import Journey, make_journey
+from traces.locking import lock_as_writer
 from traces.reader import Trace, open_trace
 
 
@@ -32,6 +36,30 @@ def trace(everything: Journey) -> Iterator[Trace]:
     """Its trace, open."""
     with open_trace(everything.path) as trace:
         yield trace
+
+
+class BeingRecorded(Growing):
+    """A recording that is still being written, by somebody who holds the lock of writers."""
+
+    def __init__(self, path: Path, *, blocks: int) -> None:
+        super().__init__(path, per_block=4, blocks=blocks)
+        self._writer = self.path.open("r+b")
+        lock_as_writer(self._writer.fileno())
+
+    def abandon(self) -> None:
+        """Whoever writes it is gone."""
+        self._writer.close()
+
+
+@contextlib.contextmanager
+def growing_copy(path: Path, *, blocks: int) -> Iterator[BeingRecorded]:
+    """A copy of a recording of which there are only some blocks yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / path.name
+        whole.write_bytes(path.read_bytes())
+        copy = BeingRecorded(whole, blocks=blocks)
+        yield copy
+        copy.abandon()
 
 
 def exploring(trace: Trace, folder: Path) -> Explorer:

@@ -102,3 +102,23 @@ def test_closed_means_closed(navigator: Navigator) -> None:
     navigator.close()
     assert navigator.closed
     assert navigator.submit(lambda _: None).cancelled()
+
+
+def test_what_waits_is_known_and_goes_on_after_an_interrupt(navigator: Navigator) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(explorer: Explorer) -> bool:
+        begun.set()
+        go_on.wait(LONG_S)
+        return explorer.timeline._replay.was_interrupted()
+
+    first = navigator.submit(wait)
+    begun.wait(LONG_S)
+    assert not navigator.awaited
+    second = navigator.submit(lambda _: "done")
+    assert navigator.awaited
+    navigator.interrupt()
+    go_on.set()
+    assert (first.result(LONG_S), second.result(LONG_S)) == (True, "done")
+    assert not navigator.awaited
+    navigator.interrupt()  # nobody
