@@ -12,7 +12,10 @@ from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
 from replay.cli.stopping import Stopper
 from replay.cli.trace_replay import given_bytes, watched_replay
+from replay.export.asciicast import AsciicastExporter
+from replay.export.csv_rows import CsvExporter
 from replay.export.exporter import Exporter, Write
+from replay.export.json_lines import JsonLinesExporter
 from replay.export.pcapng import PcapngExporter
 from replay.export.perfetto import PerfettoExporter
 from replay.export.times import EventSpans, EventTimes
@@ -55,6 +58,9 @@ def _make(name: str, trace: Trace, columns: EventColumns, write: Write) -> Expor
     times = EventTimes(columns, trace.header.recorded_at_ns)
     makers: dict[str, Callable[[], Exporter]] = {
         "pcapng": lambda: PcapngExporter(trace.header, times, write),
+        "asciicast": lambda: AsciicastExporter(trace.header, times, write),
+        "jsonl": lambda: JsonLinesExporter(trace.header, times, write),
+        "csv": lambda: CsvExporter(trace.header, times, write),
         "perfetto": lambda: PerfettoExporter(trace.header, times, EventSpans(columns), write),
     }
     return makers[name]()

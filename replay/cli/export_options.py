@@ -42,6 +42,30 @@ have the bytes of each device and events per second; lines of the console and th
 Known are the guest's readings of its clocks. What lies between two of them is placed at even
 distances; a wait takes what other calls leave.
 """
+_ASCIICAST_EXAMPLES = """\
+examples:
+  solo5-trace export asciicast app.mp && asciinema play app.cast
+  solo5-trace export asciicast app.mp -o - | asciinema play -
+      the console again, in the guest's time
+
+Refused calls and the end are markers (asciinema play --pause-on-markers).
+"""
+_JSONL_EXAMPLES = """\
+examples:
+  solo5-trace export jsonl app.mp -o - | jq -c 'select(.call == "NetWrite") | .frame'
+  solo5-trace export jsonl --no-replay app.mp
+      at once, from the trace alone: of what the guest gave it has length and CRC32C
+
+The first line is the header of the trace, each further one an event: its time in nanoseconds since
+the guest first read a clock, its date, and what `solo5-trace dump --json` has. Numbers from 2^53 on
+are decimal text, bytes hexadecimal text.
+"""
+_CSV_EXAMPLES = """\
+examples:
+  solo5-trace export csv app.mp
+  solo5-trace export csv --no-replay app.mp -o - | sqlite3 -csv run.db '.import /dev/stdin events'
+      from the trace alone: of what the guest gave it has length and CRC32C
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +97,20 @@ def add_formats(export: argparse.ArgumentParser) -> None:
         each.options(parser)
 
 
-def _guest(parser: Any) -> None:
+def _add_guest(parser: Any) -> None:
     parser.add_argument(
         "--guest", metavar="FILE", help="the guest, where the trace does not embed it"
     )
 
 
+def _guest(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(replay=True)
+    _add_guest(parser)
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
-    _guest(way)
+    _add_guest(way)
     way.add_argument(
         "--no-replay",
         action="store_false",
@@ -108,5 +137,8 @@ FORMATS = {
             ".perfetto.json",
             _replay,
         ),
+        Format("asciicast", "the console for asciinema", _ASCIICAST_EXAMPLES, ".cast", _guest),
+        Format("jsonl", "events as JSON lines", _JSONL_EXAMPLES, ".jsonl", _replay),
+        Format("csv", "events as a table", _CSV_EXAMPLES, ".csv", _replay),
     )
 }

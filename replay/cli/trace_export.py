@@ -90,4 +90,7 @@ _Maker = Callable[["Trace", argparse.Namespace, NewFile], tuple[ReplayStatus, st
 _MAKERS: Mapping[str, _Maker] = {
     "pcapng": _events,
     "perfetto": _events,
+    "asciicast": _events,
+    "jsonl": _events,
+    "csv": _events,
 }
