@@ -149,8 +149,8 @@ class ReplayApp(App[int]):
         self.recording.close()
 
     def on_resize(self) -> None:
-        """Other sizes have room for other places."""
-        self.arrange()
+        """Other sizes have room for other places; the application has its own only after this."""
+        self.call_later(self.arrange)
 
     def arrange(self) -> None:
         """See ``Desk``."""
