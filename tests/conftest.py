@@ -3,6 +3,7 @@ file's tests stay together where several processes share the work (`pytest -n`).
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
+
+# Programs are tried as outside of CI, whatever service runs the tests.
+for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"):
+    os.environ.pop(name, None)
 
 # A busy machine is no reason to fail: what takes too long is seen in the durations.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -37,3 +37,19 @@ class ReplayStatus(enum.IntEnum):
     """Ctrl-C, where nothing is left to be finished; as a shell has it (128 + SIGINT)."""
     OUTPUT_CLOSED = 141
     """Nobody reads standard output any more (128 + SIGPIPE): no verdict."""
+
+
+WORST_FIRST = (
+    ReplayStatus.OUTPUT_CLOSED,
+    ReplayStatus.INTERRUPTED,
+    ReplayStatus.USAGE,
+    ReplayStatus.DIVERGED,
+    ReplayStatus.BAD_TRACE,
+    ReplayStatus.CANNOT_REPLAY,
+    ReplayStatus.TIMEOUT,
+    ReplayStatus.GUEST_FAILED,
+    ReplayStatus.INCOMPLETE,
+    ReplayStatus.FAITHFUL,
+)
+"""Which status stands for several traces: first that verdicts are missing, then what casts doubt on
+recordings, then what could not be judged, then what was judged and failed."""

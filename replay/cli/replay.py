@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replay.cli.check_options import is_for_many
 from replay.cli.engine_options import explain_choice
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
 from replay.cli.replay_options import PROGRAM, check_sense, make_parser
 from replay.cli.terminal import abandon_stdout
-from replay.export.words import counted, one_line
+from replay.cli.verdict_text import FAILED, amount, how_ended
+from replay.export.words import one_line
 
 if TYPE_CHECKING:
     from replay.cli.stopping import Stopper
@@ -37,18 +39,24 @@ def main(argv: list[str] | None = None) -> int:
         return examine(words[1:])
     parser = make_parser()
     try:
-        arguments = parser.parse_args(words)
+        arguments = parser.parse_intermixed_args(words)
         check_sense(parser, arguments)
     except SystemExit as exit_:
         return ReplayStatus.USAGE if exit_.code else 0
     try:
-        return _replay(arguments, words)
+        return _check_all(arguments) if is_for_many(arguments) else _replay(arguments, words)
     except KeyboardInterrupt:
         say(PROGRAM, "stopped")
         return ReplayStatus.INTERRUPTED
     except BrokenPipeError:
         abandon_stdout()
         return ReplayStatus.OUTPUT_CLOSED
+
+
+def _check_all(arguments: argparse.Namespace) -> int:
+    from replay.cli.checking import check_all
+
+    return check_all(arguments)
 
 
 def _replay(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -243,13 +251,9 @@ class _Replay:
         return self._cut_short(replayed)
 
     def _ended(self, ending: Halted | Misused, replayed: Replayed) -> int:
-        from replay.machine.ending import Misused
-
         status: int = ending.process_status
-        how = f"the guest exited with status {status}"
-        if isinstance(ending, Misused):
-            how = f"the guest was ended with status {status}: {ending.detail}"
-        self._say_verdict(f"faithful: {_amount(replayed)}; {how}")
+        failed = FAILED if self._arguments.check and status else ""
+        self._say_verdict(f"faithful{failed}: {amount(replayed)}; {how_ended(ending)}")
         if self._arguments.check:
             return ReplayStatus.GUEST_FAILED if status else ReplayStatus.FAITHFUL
         return status
@@ -257,7 +261,7 @@ class _Replay:
     def _cut_short(self, replayed: Replayed) -> int:
         from replay.player.verdict import why_cut_short
 
-        self._say_verdict(f"faithful so far: {_amount(replayed)}; {why_cut_short(self._trace)}")
+        self._say_verdict(f"faithful so far: {amount(replayed)}; {why_cut_short(self._trace)}")
         return ReplayStatus.INCOMPLETE
 
     def _reached(self, session: ReplaySession, replayed: Replayed) -> int:
@@ -274,11 +278,6 @@ class _Replay:
             print(text)
         elif not self._arguments.quiet:
             say(PROGRAM, text)
-
-
-def _amount(replayed: Replayed) -> str:
-    events = counted(replayed.position.event, "event")
-    return f"{events} and {counted(replayed.digests_verified, 'state digest')} agree"
 
 
 def _without_places(words: list[str]) -> list[str]:

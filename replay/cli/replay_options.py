@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replay.cli.check_options import Traces, add_check_options, check_sense_of_check
 from replay.cli.engine_options import ENGINE_HELP
 from replay.version import VERSION
 
@@ -23,6 +24,10 @@ examples:
       replay to the end, verify every crossing, print the console, exit as the guest did
   solo5-replay app.mp --check
       only the verdict, for CI
+  solo5-replay --check traces/ --junit report.xml
+      all traces (*.mp) in a folder, on all processors; GitHub and GitLab are told, too
+  solo5-replay --check traces/ --guest new.hvt --rebuild-ok
+      does a guest that was built anew do the same with what the recorded one received?
   solo5-replay app.mp --until 42
       stop just before event 42; `--until 42+1017`: and 1017 instructions after event 41
   solo5-replay app.mp --until 42 --core core && gdb app.hvt core
@@ -42,7 +47,8 @@ examples:
   solo5-replay doctor
       what works on this host? (a trace of that name is ./doctor)
 
-exit status: the guest's own; with --check 0 faithful, 1 faithful and the guest failed as recorded;
+exit status: the guest's own; with --check 0 faithful, 1 faithful and the guest failed as recorded
+(of several traces the worst: 130, 3, 4, 125, 124, 1, 5, 0);
 2 usage, 3 divergence, 4 trace damaged or unsupported, 5 faithful as far as an incomplete trace
 goes, 124 time limit, 125 this environment cannot replay it, 130 stopped by Ctrl-C or SIGTERM,
 141 nobody reads the output any more
@@ -51,6 +57,7 @@ goes, 124 time limit, 125 this environment cannot replay it, 130 stopped by Ctrl
 
 def check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Options that cannot be meant together; exits as argparse does."""
+    check_sense_of_check(parser, arguments)
     front = _front(arguments)
     if front:
         if arguments.check or arguments.until or arguments.core or arguments.timeout:
@@ -149,7 +156,9 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
-    parser.add_argument("trace", metavar="TRACE", help="what solo5-record made")
+    parser.add_argument(
+        "trace", nargs="+", action=Traces, metavar="TRACE", help="what solo5-record made"
+    )
     parser.add_argument("--check", action="store_true", help="print the verdict alone, for CI")
     parser.add_argument(
         "--until",
@@ -174,6 +183,7 @@ def make_parser() -> argparse.ArgumentParser:
         "-q", "--quiet", action="count", default=0, help="no verdict; -qq: no console either"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is used")
+    add_check_options(parser)
     return parser
 
 

@@ -16,6 +16,9 @@ _FACTORIES = {
 
 ENGINE_NAMES = tuple(_FACTORIES)
 
+ENGINE_MODULES = tuple(module for module, _ in _FACTORIES.values())
+"""What choosing an engine imports, for who wants to have that behind him."""
+
 COUNTING_ENGINE = "unicorn"
 """The engine by whose count of instructions positions are defined."""
 

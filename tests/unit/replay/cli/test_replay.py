@@ -103,7 +103,8 @@ def test_the_status_is_the_guests_own(
     capfd.readouterr()
     assert main([path, "--check"]) == checked
     shown = capfd.readouterr()
-    assert shown.out.startswith("faithful: ")
+    verdict = "faithful, guest failed as recorded: " if checked else "faithful: "
+    assert shown.out.startswith(verdict)
     assert shown.out.endswith(f"; the guest exited with status {status}\n")
     assert shown.err == ""
 

@@ -11,7 +11,7 @@ from replay.machine.digest import machine_digest
 from replay.machine.machine import Machine
 from replay.machine.position import Position
 from replay.player.errors import StateDivergence
-from replay.player.verifier import StateVerifier
+from replay.player.verifier import NoStates, StateVerifier
 from tests.unit.replay.recordings import Recorder
 from traces.header import GuestInfo, Header, MachineInfo
 from traces.reader import Trace, open_trace
@@ -106,3 +106,10 @@ def test_digests_that_come_later_are_compared_too(machine: Machine, tmp_path: Pa
             assert verifier.due == sys.maxsize
             cross_recorded(verifier, 3)
             assert verifier.verified == 3
+
+
+def test_states_may_be_left_alone() -> None:
+    verifier = NoStates()
+    verifier.extend()
+    verifier.crossed(3, WALL_CLOCK, ANSWER)
+    assert (verifier.verified, verifier.due) == (0, sys.maxsize)
