@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+_DIGITS_MAX = 18
 EXPORT_EXAMPLES = """\
 examples:
   solo5-trace export pcapng app.mp
@@ -66,6 +67,24 @@ examples:
   solo5-trace export csv --no-replay app.mp -o - | sqlite3 -csv run.db '.import /dev/stdin events'
       from the trace alone: of what the guest gave it has length and CRC32C
 """
+_FOLDED_EXAMPLES = """\
+examples:
+  solo5-trace export folded app.mp -o - | sort -k2 -n -t' ' | tail
+  solo5-trace export folded --every 1000 app.mp
+      one call stack in each 1000 instructions, for flamegraph.pl, inferno or speedscope.app
+
+What is counted is instructions, not time: a guest that waits executes none. Without --every there
+are about 5000 samples. The same run gives the same samples.
+"""
+_FLAMEGRAPH_EXAMPLES = """\
+examples:
+  solo5-trace export flamegraph app.mp && xdg-open app.svg
+  solo5-trace export flamegraph --every 1000 app.mp
+      from one call stack in each 1000 instructions; without --every there are about 5000
+
+What is counted is instructions, not time: a guest that waits executes none. A box is as wide as its
+function was often on the stack; what it calls stands on it. Point at a box for its numbers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +127,19 @@ def _guest(parser: argparse.ArgumentParser) -> None:
     _add_guest(parser)
 
 
+def _sampled(parser: argparse.ArgumentParser) -> None:
+    _guest(parser)
+    parser.add_argument(
+        "--every", type=_distance, metavar="N", help="a sample in each N instructions"
+    )
+
+
+def _distance(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS_MAX or not int(text):
+        raise argparse.ArgumentTypeError(f"not a number of instructions: {text!r}")
+    return int(text)
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     _add_guest(way)
@@ -140,5 +172,7 @@ FORMATS = {
         Format("asciicast", "the console for asciinema", _ASCIICAST_EXAMPLES, ".cast", _guest),
         Format("jsonl", "events as JSON lines", _JSONL_EXAMPLES, ".jsonl", _replay),
         Format("csv", "events as a table", _CSV_EXAMPLES, ".csv", _replay),
+        Format("folded", "call stacks, a line each", _FOLDED_EXAMPLES, ".folded", _sampled),
+        Format("flamegraph", "call stacks as a picture", _FLAMEGRAPH_EXAMPLES, ".svg", _sampled),
     )
 }

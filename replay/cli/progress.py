@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,18 +26,33 @@ def replay_with_progress(
 
 
 def _with_bar(session: ReplaySession, until: Position | None, total: int) -> Replayed:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from replay.machine.ending import Reached
     from replay.machine.position import Position
 
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("replaying", total=total)
+    with progress_bar("replaying", total) as told:
         for event in range(_EVENTS_PER_STEP, total, _EVENTS_PER_STEP):
             replayed = session.run(Position(event))
-            progress.update(task, completed=event)
+            told(event)
             if not isinstance(replayed.ending, Reached):
                 return replayed
         return session.run(until)
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, wanted: bool = True) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for as long as one is inside, where that is a terminal and it is wanted; what
+    it gives is told how many of ``total`` are done."""
+    if not wanted or not sys.stderr.isatty():
+        yield _ignore
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _ignore(_done: int) -> None:
+    """Nobody looks."""

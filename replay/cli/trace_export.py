@@ -86,6 +86,14 @@ def _events(trace: Trace, arguments: argparse.Namespace, file: NewFile) -> tuple
     return export_events(trace, arguments, file.write)
 
 
+def _profile(
+    trace: Trace, arguments: argparse.Namespace, file: NewFile
+) -> tuple[ReplayStatus, str]:
+    from replay.cli.export_profile import export_profile
+
+    return export_profile(trace, arguments, file.write)
+
+
 _Maker = Callable[["Trace", argparse.Namespace, NewFile], tuple[ReplayStatus, str]]
 _MAKERS: Mapping[str, _Maker] = {
     "pcapng": _events,
@@ -93,4 +101,6 @@ _MAKERS: Mapping[str, _Maker] = {
     "asciicast": _events,
     "jsonl": _events,
     "csv": _events,
+    "folded": _profile,
+    "flamegraph": _profile,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from replay.cli.progress import replay_with_progress
+from replay.cli.progress import progress_bar, replay_with_progress
 from replay.machine.ending import Ending, Halted, Reached, Stopped
 from replay.machine.position import Position
 from replay.player.session import Replayed
@@ -94,3 +94,13 @@ def test_an_interruption_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     session = FakeSession(FakeTrace(10**6), stops_at=25_000)
     assert run(session) == Replayed(Stopped(), Position(25_000), 0)
     assert None not in session.asked
+
+
+def test_a_bar_for_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_a_terminal(monkeypatch)
+    with progress_bar("sampling", 10, wanted=False) as told:
+        told(5)
+    assert screen.getvalue() == ""
+    with progress_bar("sampling", 10) as told:
+        told(5)
+    assert "sampling" in screen.getvalue()
