@@ -338,6 +338,8 @@ class ReplayApp(App[int]):
 
     def show_live(self) -> None:
         """See ``Stage``."""
+        if not self._is_shown:
+            return
         self._show_title()
         self._show_status()
         self.panes["rates"].show_news()
@@ -360,7 +362,14 @@ class ReplayApp(App[int]):
         self._idle.set()
         self._show_status()
 
+    @property
+    def _is_shown(self) -> bool:
+        """At the end the parts of the screen go first, while all else goes on."""
+        return bool(self.query("#header"))
+
     def _tick(self) -> None:
+        if not self._is_shown:
+            return
         if self._journey is not None:
             self._journey.ticks += 1
             if self._journey.is_cancelled:
@@ -374,6 +383,8 @@ class ReplayApp(App[int]):
     def _show(self, moment: Moment) -> None:
         self._moment, self._trouble = moment, None
         self.live.moved(moment)
+        if not self._is_shown:
+            return
         for pane in self.panes.values():
             pane.show(moment)
         self._show_details()
