@@ -5,6 +5,7 @@ They are spelled ``--net:NAME=tapN``: the device's name is part of the option.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,16 @@ class Attached:
     attachments: tuple[Attachment, ...]
     stores: Mapping[int, BlockStore]
     interfaces: Mapping[int, Interface]
+    adopted: frozenset[int] = frozenset()
+    """Interfaces that this process was started with, and that stay open."""
+
+    def close(self) -> None:
+        """Give the devices back, so that another run can have them."""
+        for store in self.stores.values():
+            store.close()
+        for handle, interface in self.interfaces.items():
+            if handle not in self.adopted:
+                os.close(interface.fd)
 
 
 def is_device_option(word: str) -> bool:
@@ -120,7 +131,9 @@ def attach(manifest: Manifest, options: DeviceOptions) -> Attached:
         interface = interfaces[handle] = _interface(where)
         attachments.append(AttachedNet(handle, name, mac, interface.mtu))
     _check_complete(manifest.unattached(attachments))
-    return Attached(tuple(sorted(attachments, key=lambda a: a.handle)), stores, interfaces)
+    adopted = (_handle(manifest, name) for name, at in options.nets.items() if at[:1] == "@")
+    ordered = tuple(sorted(attachments, key=lambda a: a.handle))
+    return Attached(ordered, stores, interfaces, frozenset(adopted))
 
 
 def _store(name: str, options: DeviceOptions) -> BlockStore:

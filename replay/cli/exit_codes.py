@@ -14,6 +14,8 @@ class RecordStatus(enum.IntEnum):
 
     REFUSED = 1
     """Bad option, bad guest, failing device, broken rule, or stopped by a signal."""
+    TIMEOUT = 124
+    """The guest was stopped when its time had passed (``--timeout``)."""
     TOOL_FAILURE = 125
     """The trace cannot be written, or no engine can run this guest here."""
 

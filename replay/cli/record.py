@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from replay.export.words import counted, size_text
 
 if TYPE_CHECKING:
     from monitors.ports import GuestImage, Monitor
+    from replay.cli.attempts import Attempt
     from replay.cli.device_options import Attached
     from replay.cli.live_debugging import Drive
     from replay.cli.stopping import Stopper
@@ -45,7 +47,21 @@ def main(argv: list[str] | None = None) -> int:
         from replay.cli.live_tui import record_and_browse
 
         return record_and_browse(words, options)
-    return _record(options)
+    if options.attempts.judged:
+        from replay.cli.attempts import record_attempts
+
+        return record_attempts(options, _attempt)
+    return _record(_Recording(options))
+
+
+def _attempt(options: RecordOptions) -> Attempt:
+    """One run, and all that is known of it afterwards."""
+    from replay.cli.attempts import Attempt
+
+    recording = _Recording(options)
+    status = _record(recording)
+    events = 0 if recording.recorded is None else recording.recorded.events
+    return Attempt(status, recording.outcome(), recording.begun, events, recording.engine_name)
 
 
 def _refuse(error: BadCommandLine) -> int:
@@ -82,14 +98,13 @@ def _is_gdb_missing() -> bool:
     return is_gdb_missing(_PROGRAM)
 
 
-def _record(options: RecordOptions) -> int:
+def _record(recording: _Recording) -> int:
     from monitors.errors import MonitorError
     from replay.engines.errors import EngineError
     from replay.gdbstub.errors import CannotServe
     from replay.machine.errors import DeviceFailure
     from traces.errors import TraceError
 
-    recording = _Recording(options)
     try:
         return recording.run()
     except KeyboardInterrupt:
@@ -111,14 +126,34 @@ class _Recording:
 
     def __init__(self, options: RecordOptions) -> None:
         self._options = options
-        self._begun: Path | None = None
+        self._stopper: Stopper | None = None
+        self.begun: Path | None = None
+        self.recorded: Recorded | None = None
+        self.engine_name = ""
         self.tender = HVT
 
     def remains(self) -> str:
         """What there is of a trace when everything is dropped at once."""
-        if self._begun is None:
+        if self.begun is None:
             return "the guest did not run yet"
-        return f"{self._begun} is incomplete, but replays to its end"
+        return f"{self.begun} is incomplete, but replays to its end"
+
+    def outcome(self) -> str:
+        """How it ended, see ``replay.cli.attempts.Attempt``."""
+        from replay.machine.ending import Halted, Misused
+
+        if self.recorded is None:
+            interrupted = self._stopper is not None and self._stopper.asked
+            return "interrupted" if interrupted else "not-recorded"
+        match self.recorded.ending:
+            case Halted():
+                return "halted"
+            case Misused():
+                return "misuse"
+            case None:
+                return "device-failure"
+        timed_out = self._stopper is not None and self._stopper.timed_out
+        return "timeout" if timed_out else "interrupted"
 
     def run(self) -> int:
         """From the guest's file to the exit status."""
@@ -133,8 +168,9 @@ class _Recording:
         self._check_tender(image.target)
         if self._options.core_folder is not None:
             check_core_folder(self._options.core_folder)
-        plan = self._plan(guest, name, image, attached)
-        return self._run(plan, image, attached)
+        with contextlib.closing(attached):
+            plan = self._plan(guest, name, image, attached)
+            return self._run(plan, image, attached)
 
     def _check_tender(self, target: str) -> None:
         """Refuse what the target's tender has not, and warn of what it warns of."""
@@ -183,9 +219,10 @@ class _Recording:
 
         machine, choice = self._boot(plan, image)
         engine, name = machine.engine, choice.name
+        self.engine_name = name
         try:
             check_portability(_PROGRAM, plan.guest, image, name, strict=self._options.strict)
-            stopper = Stopper()
+            stopper = self._stopper = Stopper(self._options.attempts.timeout_s)
             debugging = LiveDebugging(self._options.gdb, stopper.fd)
             host = HostSide(
                 stores=attached.stores,
@@ -197,6 +234,7 @@ class _Recording:
             header = self._header(plan, image, name)
             with stopper.watching(machine), debugging:
                 recorded, path = self._to_new_trace(machine, source, header, debugging.drive)
+            self.recorded = recorded
             self._dump_core(machine, recorded)
             self._explain_agent(name, engine)
         finally:
@@ -249,11 +287,11 @@ class _Recording:
 
         pace = replace(LIVE_PACE, on_loss=self._say_loss)
         for path in self._options.traces():
-            self._begun = path
+            self.begun = path
             try:
                 return record(machine, source, path, header, pace=pace, drive=drive), path
             except TraceExists:
-                self._begun = None
+                self.begun = None
                 if self._options.output is not None:
                     raise
         raise AssertionError("itertools.count never ends")
@@ -295,6 +333,8 @@ class _Recording:
                 return misused.process_status
             case Stopped():
                 say(_PROGRAM, stopper.reason)
+                if stopper.timed_out:
+                    return RecordStatus.TIMEOUT
                 return self.tender.status_of_signal(stopper.signal_number)
             case _:
                 say(_PROGRAM, str(recorded.failure))

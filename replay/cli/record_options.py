@@ -10,10 +10,16 @@ import argparse
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from replay.cli.attempt_options import (
+    VALUED_ATTEMPT_OPTIONS,
+    AttemptOptions,
+    add_attempt_options,
+    attempt_options,
+)
 from replay.cli.device_options import (
     BadDeviceOption,
     DeviceOptions,
@@ -40,15 +46,18 @@ examples:
       debug it forward while it is recorded; its recording can be debugged backward, too
   solo5-record --tui app.hvt
       look at it while it runs, and go back in it; Space pauses and follows
+  solo5-record --until-failure 100 --timeout 60 --self-check app.hvt
+      run it until it fails, keep the trace of that run alone, and replay it once
   solo5-replay app.mp
       run it again, exactly
 
-exit status: the guest's own; 1 when the guest, an option or a device is refused; 125 when the trace
-cannot be written or this machine cannot run the guest; for spt guests 128 and a signal's number
-where a tender would die of it: 139 for a fault in memory, 159 for a forbidden system call
+exit status: the guest's own; 1 when the guest, an option or a device is refused; 124 when --timeout
+has passed; 125 when the trace cannot be written or this machine cannot run the guest; for spt
+guests 128 and a signal's number where a tender would die of it: 139 for a fault in memory, 159 for
+a forbidden system call
 """
 _EXECUTABLE_HEAP = "--x-exec-heap"  # whatever follows in the word means nothing
-_VALUED = frozenset(("-o", "--output", "--mem", "--engine", "--cpu"))
+_VALUED = frozenset(("-o", "--output", "--mem", "--engine", "--cpu", *VALUED_ATTEMPT_OPTIONS))
 _OLD_SPELLINGS = (
     (re.compile(r"--disk(=.*)?", re.DOTALL), "--block:NAME=FILE"),
     (re.compile(r"--net(=.*)?", re.DOTALL), "--net:NAME=TAP"),
@@ -87,6 +96,7 @@ class RecordOptions:
     tui: bool
     quiet: bool
     verbose: bool
+    attempts: AttemptOptions = field(default_factory=AttemptOptions)
 
     def traces(self) -> Iterator[Path]:
         """The file to record into, or those of which the first that does not exist is meant."""
@@ -126,8 +136,9 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             tui=given.tui,
             quiet=given.quiet,
             verbose=given.verbose,
+            attempts=attempt_options(given),
         )
-    except (BadCommandLine, BadDeviceOption) as error:
+    except (BadCommandLine, BadDeviceOption, ValueError) as error:
         raise BadCommandLine(str(error), guest) from error
 
 
@@ -223,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument("-q", "--quiet", action="store_true", help="say nothing at the end")
     how.add_argument("-v", "--verbose", action="store_true", help="say what is used")
+    add_attempt_options(parser)
     return parser
 
 

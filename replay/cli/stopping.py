@@ -83,6 +83,8 @@ class Stopper:
     def _watch(self, machine: Interruptible) -> None:
         ready, _, _ = select.select((self._read,), (), (), self._timeout_s)
         self.timed_out = not ready
+        if self.timed_out:
+            self._write.send(b"\0")  # for devices that wait
         while not self._done.wait(_REPEAT_S if ready else 0):
             ready = [self._read]
             machine.interrupt()

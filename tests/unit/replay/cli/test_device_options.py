@@ -27,6 +27,7 @@ from replay.cli.device_options import (
     device_options,
     is_device_option,
 )
+from replay.devices.block import BlockImage
 from replay.devices.tap import Interface
 from replay.machine.errors import DeviceFailure
 
@@ -239,3 +240,20 @@ def test_overlays_leave_images_alone(
         assert store.read(0, 7) == b"changed"
     changed = [Path(path).read_bytes().startswith(b"changed") for path in (disk, tape)]
     assert changed == [disk_changes, tape_changes]
+
+
+def test_devices_are_given_back(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(4096))
+    for _ in range(2):  # it is locked while it is in use
+        Attached((), {0: BlockImage(image)}, {}).close()
+
+
+def test_adopted_interfaces_stay_open() -> None:
+    ours, theirs = os.pipe()
+    interfaces = {0: Interface("a", ours, 1500), 1: Interface("b", theirs, 1500)}
+    Attached((), {}, interfaces, frozenset((1,))).close()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(ours)
+    os.fstat(theirs)
+    os.close(theirs)

@@ -68,6 +68,14 @@ def test_a_time_limit() -> None:
     assert stopper.reason == "the time limit of 0.01 s has passed"
 
 
+def test_a_time_limit_wakes_who_waits_for_the_descriptor() -> None:
+    stopper, engine = Stopper(0.01), FakeEngine()
+    with stopper.watching(engine):
+        ready, _, _ = select.select((stopper.fd,), (), (), PATIENCE_S)
+        assert ready
+        assert stopper.timed_out
+
+
 @pytest.mark.parametrize("timeout_s", [None, 1e9])
 def test_nobody_asks(timeout_s: float | None) -> None:
     stopper, engine = Stopper(timeout_s), FakeEngine()
