@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from textual.worker import Worker
+
 from replay.tui.explorer import Moment
 from replay.tui.model.event_filter import (
     EventSearch,
@@ -57,6 +59,8 @@ class EventsPane(Pane):
         )
         self._table = EventTable(self._reader)
         self._filter: TextFilter | None = None
+        self._looking: Worker[None] | None = None
+        """Who looks through the events for the filter."""
         self._search: EventSearch | None = None
         self.filter_text = ""
 
@@ -96,6 +100,8 @@ class EventsPane(Pane):
     def show_news(self) -> None:
         """More events, more times, more of what the guest gave."""
         self.invalidate()
+        if self._filter is not None and self._looking is not None and self._looking.is_finished:
+            self._look_through(self._filter)
         self._show_filter()
 
     def switch_time(self) -> None:
@@ -115,7 +121,7 @@ class EventsPane(Pane):
     # ---- filter and search
 
     def set_filter(self, text: str) -> None:
-        """Only events that ``text`` means; empty for all. Raises ``ValueError``."""
+        """Only events that ``text`` means; empty for all. Raises ``BadQuery``."""
         query = parse_query(text)
         self._cancel()
         here = self._table.look.current or 0
@@ -127,9 +133,7 @@ class EventsPane(Pane):
             self._table.selection = selection = select(self._reader, query)
             if isinstance(selection, TextFilter):
                 self._filter = selection
-                self.run_worker(
-                    lambda: _advance(selection), thread=True, group="filter", exclusive=True
-                )
+                self._look_through(selection)
         self.set_rows(self._table, cursor=self._table.row_of(here))
         self._show_filter()
 
@@ -163,6 +167,13 @@ class EventsPane(Pane):
     def on_unmount(self) -> None:
         """Nothing goes on behind the end."""
         self._cancel()
+
+    def _look_through(self, selection: TextFilter) -> None:
+        """To the end of what there is by now; a recording may become longer."""
+        if not selection.done:
+            self._looking = self.run_worker(
+                lambda: _advance(selection), thread=True, group="filter", exclusive=True
+            )
 
     def _cancel(self) -> None:
         if self._filter is not None:
