@@ -20,6 +20,7 @@ from replay.tui.widgets.stack_pane import StackPane
 from replay.tui.widgets.why_pane import WhyPane
 
 _FORMAT = re.compile(r"^/\w+\s*")
+_DIGITS_MAX = 10
 _NO_VALUE = "no value is under the cursor: name one, as in `{} $rax` or `{} total`"
 
 
@@ -94,8 +95,9 @@ class Asking:
         show_memory(self._desk, address)
 
     async def _frame(self, argument: str) -> None:
-        number = 0 if argument in ("", "0") else count_of(argument)
-        await self._desk.select_frame(number)
+        if argument and not (argument.isdecimal() and len(argument) < _DIGITS_MAX):
+            raise Refusal(f"{argument[:20]!r} is not a frame's number; 0 is the innermost")
+        await self._desk.select_frame(int(argument or 0))
 
     async def _frames(self, step: int, argument: str) -> None:
         stack = self._desk.panes[StackPane.NAME]

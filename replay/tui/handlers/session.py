@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,25 +56,26 @@ class Session:
         self._desk.use_theme(argument)
 
     async def _source(self, argument: str) -> None:
-        if not argument or not Path(argument).is_dir():
+        folder = _path(argument)
+        if not argument or not folder.is_dir():
             raise Refusal(f"source wants a folder, and {argument!r} is none")
-        folder = Path(argument)
         await self._desk.ask("source", lambda explorer: explorer.sources.add(folder))
         await self._desk.look_again()
 
     async def _screenshot(self, argument: str) -> None:
-        path = Path(argument) if argument else self._free_picture()
-        if path.exists():
-            raise Refusal(f"{path} exists, and nothing is overwritten")
+        path = _path(argument) if argument else self._free_picture()
         try:
-            path.write_text(self._desk.picture(), "utf-8")
+            with path.open("x", encoding="utf-8") as file:
+                file.write(self._desk.picture())
+        except FileExistsError as error:
+            raise Refusal(f"{path} exists, and nothing is overwritten") from error
         except OSError as error:
             raise Refusal(f"{path}: {error.strerror}") from error
         self._desk.say(f"the screen is in {path}")
 
     def _free_picture(self) -> Path:
         trace = self._desk.recording.path
-        for number in range(1, _PICTURES_MAX):
+        for number in range(1, _PICTURES_MAX + 1):
             path = trace.with_name(f"{trace.name}.{number}{_PICTURE_SUFFIX}")
             if not path.exists():
                 return path
@@ -81,3 +83,11 @@ class Session:
 
     async def _quit(self, _: str) -> None:
         self._desk.leave()
+
+
+def _path(text: str) -> Path:
+    """A path as one types it in a shell; ``~`` stays where nobody has such a home."""
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
+    return path

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitors.calls.names import parse_call_names
+from replay.player.errors import PlayerError
 from replay.tui.model.event_reader import EventReader
 from traces.columns import ALL_KINDS, EVENTS_MAX, EventColumns, Kinds, kinds_named
 
@@ -36,17 +37,28 @@ class EventQuery:
 EVERYTHING = EventQuery()
 
 
+class BadQuery(PlayerError):
+    """A filter's text names calls that are none."""
+
+
 def parse_query(text: str) -> EventQuery:
-    """What a filter's text means; raises ValueError for calls that are none."""
+    """What a filter's text means; raises ``BadQuery``."""
     names: set[str] = set()
     rest = []
     for word in text.split():
         if word.casefold().startswith(_CALL):
-            names |= parse_call_names(word[len(_CALL) :])
+            names |= _call_names(word[len(_CALL) :])
         else:
             rest.append(word)
     kinds = kinds_named(names) if names else ALL_KINDS
     return EventQuery(kinds, (" ".join(rest) if names else text.strip()).casefold())
+
+
+def _call_names(text: str) -> frozenset[str]:
+    try:
+        return parse_call_names(text)
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
 
 
 class Selection(Protocol):

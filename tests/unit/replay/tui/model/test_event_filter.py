@@ -8,6 +8,7 @@ from replay.tui.model import event_filter
 from replay.tui.model.event_filter import (
     EVERYTHING,
     AllEvents,
+    BadQuery,
     EventQuery,
     EventSearch,
     OfKinds,
@@ -55,7 +56,7 @@ def test_queries(text: str, kinds: frozenset[int], words: str) -> None:
 
 @pytest.mark.parametrize("text", ["call:", "call:nothing", "call:net,", "x call:9"])
 def test_bad_queries(text: str) -> None:
-    with pytest.raises(ValueError, match="no type"):
+    with pytest.raises(BadQuery, match="no type"):
         parse_query(text)
 
 
