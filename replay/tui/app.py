@@ -78,8 +78,6 @@ class ReplayApp(App[int]):
             if verb.keys
         ),
         Binding("ctrl+c", "interrupt", show=False, priority=True),
-        Binding("tab", "turn(1)", show=False),
-        Binding("shift+tab", "turn(-1)", show=False),
     ]
 
     def __init__(
@@ -181,9 +179,19 @@ class ReplayApp(App[int]):
             self._used = focused
             self.arrange()
 
-    def action_turn(self, step: int) -> None:
-        """To the next pane that is seen, or the one before."""
-        shown = [self._groups[place].active for place in PLACES if self._groups[place].display]
+    def action_focus_next(self) -> None:
+        """Tab: to the pane in the next place, also where there is room for few."""
+        self._turn(1)
+
+    def action_focus_previous(self) -> None:
+        """The same back."""
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        if len(self.screen_stack) > 1:
+            return
+        hidden = self.layout_of_panes.wishes.hidden
+        shown = [self._groups[place].active for place in PLACES if place not in hidden]
         at = shown.index(self._used) if self._used in shown else 0
         self.reveal(shown[(at + step) % len(shown)].NAME)
 
@@ -588,9 +596,9 @@ class ReplayApp(App[int]):
             self.panes["notes"].show(self._moment)
         self.query_one(ScrubberView).show_news()
 
-    def switch_axis(self) -> None:
+    def switch_axis(self) -> str:
         """See ``Desk``."""
-        self.query_one(ScrubberView).switch_axis()
+        return self.query_one(ScrubberView).switch_axis()
 
     def show_times(self) -> None:
         """See ``Desk``."""

@@ -89,7 +89,7 @@ _ARGUMENTS: Mapping[str, Callable[[Known, str], Iterable[str]]] = {
     "forget": lambda known, _: known.bookmarks,
     "next-event": lambda _, __: CALL_NAMES,
     "previous-event": lambda _, __: CALL_NAMES,
-    "filter": lambda _, __: CALL_NAMES,
+    "filter": lambda _, __: [f"call:{name}" for name in CALL_NAMES],
     "info": lambda _, __: SUBJECTS,
     "help": lambda _, text: completions(text),
 }

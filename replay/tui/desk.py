@@ -124,8 +124,8 @@ class Desk(Protocol):
         """Bookmarks, notes or checkpoints are others now."""
         ...
 
-    def switch_axis(self) -> None:
-        """The bar over the run in equal parts by events, or by the guest's time."""
+    def switch_axis(self) -> str:
+        """The bar over the run in equal parts by events, or by the guest's time; which it is."""
         ...
 
     def show_times(self) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 from monitors.errors import MonitorError
 from replay.engines.effects import part_of
 from replay.engines.errors import EngineError
+from replay.engines.ports import Access
 from replay.machine.ending import Ending
 from replay.machine.position import Position
 from replay.player.call_sites import CallSite, call_sites
@@ -28,12 +29,16 @@ from replay.player.timeline import Timeline
 from replay.player.whereabouts import InMemory, Where
 from replay.tui.model.aims import Aims, aims_of
 from replay.tui.model.code import CodeLooker
-from replay.tui.model.points import BreakPoint, Points
+from replay.tui.model.points import BreakPoint, Points, WatchPoint
 from replay.tui.model.symbol_search import SymbolNames, symbol_names
+from replay.tui.model.watches import number_text
 from traces.errors import TraceError
 
 _LONGEST = 15
 """Bytes of an instruction."""
+
+_NUMBER_BYTES = 8
+_ACCESSED = {Access.WRITE: "written", Access.READ: "read", Access.READ_WRITE: "accessed"}
 
 FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
 """What a journey may end with; the guest then stands somewhere, and other ways stay open."""
@@ -85,6 +90,7 @@ class Explorer:
         self._stop = Stop(timeline.position, Why.START)
         self._because = ""
         self._goal = ""
+        self._values: Mapping[int, bytes | None] = {}
         self._ending: Ending | None = None
 
     def wanted(self) -> Wanted:
@@ -125,6 +131,17 @@ class Explorer:
             return self.to_end()
         stop = self.timeline.seek(Position(event + 1))
         return stop if stop.why is Why.INTERRUPTED else self.timeline.step(-1)
+
+    def to_event_unless_there(self, event: int, other: int | None) -> Stop:
+        """The same, but to the ``other`` where the guest stands there already; raises ``NotThere``,
+        and stays, if there is no other."""
+        here = self.timeline.position
+        stop = self.to_event(event)
+        if stop.position != here or event == other:
+            return stop
+        if other is None:
+            raise NotThere("another such event", Direction.BACKWARD, here)
+        return self.to_event(other)
 
     def step(self, count: int) -> Stop:
         """Instructions on, or back."""
@@ -224,6 +241,7 @@ class Explorer:
     def look(self, looks: Mapping[str, Callable[[Explorer], object]]) -> Moment:
         """The present moment."""
         timeline = self.timeline
+        self._values = watched_values(self.points, timeline)
         return Moment(
             timeline.position,
             self._stop,
@@ -272,7 +290,12 @@ class Explorer:
         point = self.points.point(number)
         if isinstance(point, BreakPoint):
             return f"breakpoint {number}, {point.place}"
-        return f"watch {number}, {point.text}"
+        before = self._values.get(number)
+        now = watched_values(self.points, self.timeline).get(number)
+        if before is not None and now is not None and before != now:
+            values = (int.from_bytes(value, "little") for value in (before, now))
+            return f"watch {number}, {point.text}: {' → '.join(map(number_text, values))}"
+        return f"watch {number}, {point.text} {_ACCESSED[point.access]}"
 
     def _after(self, error: Exception) -> Trouble:
         """Where a replay and its recording part ways there is no way on; all others stay open."""
@@ -282,6 +305,15 @@ class Explorer:
         if isinstance(error, Divergence | StateDivergence):
             return Trouble(str(error), error.position.event)
         return Trouble(str(error))
+
+
+def watched_values(points: Points, view: View) -> dict[int, bytes | None]:
+    """What numbers the watched memory has in it, by the number of the watch."""
+    return {
+        point.number: view.read(point.address, point.size)
+        for point in points.points
+        if isinstance(point, WatchPoint) and point.size <= _NUMBER_BYTES
+    }
 
 
 class NotThere(PlayerError):

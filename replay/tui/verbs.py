@@ -172,7 +172,10 @@ LOOKING = VerbGroup(
         Verb("search-next", "the next one", "."),
         Verb("search-previous", "the one before", "comma"),
         Verb(
-            "filter", "only events of a kind, or with a text; nothing: all", "&", "[KIND …] [TEXT]"
+            "filter",
+            "only events of a kind, or with a text; nothing: all",
+            "&",
+            "[call:KIND,…] [TEXT]",
         ),
         Verb("symbol", "look for a function or variable", "@", "TEXT"),
         Verb("follow", "follow a recording that is going on, or pause", "space"),

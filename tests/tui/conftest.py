@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """A guest with one of everything, and what a straight replay sees of it."""
     return make_journey(tmp_path_factory.mktemp("everything"))
+
+
+@pytest.fixture
+def private(everything: Journey, tmp_path: Path) -> Journey:
+    """The same in a folder of its own, for tests that leave something beside it."""
+    path = tmp_path / everything.path.name
+    path.write_bytes(everything.path.read_bytes())
+    (tmp_path / "main.c").write_bytes((everything.path.parent / "main.c").read_bytes())
+    return replace(everything, path=path)
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec
 
 import pytest
 from textual.pilot import Pilot
@@ -26,6 +28,7 @@ from replay.tui.app import ReplayApp
 from replay.tui.explorer import Explorer, Moment
 from replay.tui.model.rows import Rows, plain
 from replay.tui.recording import Recording
+from replay.tui.verbs import UnknownCommand, all_verbs, find_verb
 from replay.tui.widgets.line_view import LineView
 from replay.tui.widgets.pane import Pane
 from replay.tui.widgets.prompt import Prompt
@@ -33,8 +36,10 @@ from replay.tui.widgets.rows_view import RowsView
 from replay.tui.widgets.scrubber_view import ScrubberView
 from traces.reader import Trace, open_trace
 
+P = ParamSpec("P")
 WIDE, NARROW, LARGE = (160, 50), (80, 24), (200, 60)
 _PATIENCE_S = 120
+_FOR_EVER_S = 1e6
 _ROWS_MAX = 5000
 _QUIET_ROUNDS = 2
 ENGINE = "unicorn"
@@ -73,6 +78,17 @@ class Session:
         self.app = app
         self.pilot = pilot
 
+    def stop_drawing(self) -> None:
+        """From now on the screen is drawn when it is looked at only, which takes most of the time
+        otherwise."""
+        self.app._batch_count += 1
+
+    def draw(self) -> None:
+        """Draw the screen as it is now."""
+        count, self.app._batch_count = self.app._batch_count, 0
+        self.app.screen._on_timer_update()
+        self.app._batch_count = count
+
     # ---- going on
 
     async def settle(self) -> None:
@@ -101,9 +117,17 @@ class Session:
             await asyncio.to_thread(recording._scanner.join)
         elif recording._news.is_set():
             app._tick()
+        elif self._is_to_be_drawn():
+            app.screen._on_timer_update()
         else:
             return any(each.message_queue_size for each in self._widgets())
         return True
+
+    def _is_to_be_drawn(self) -> bool:
+        screen = self.app.screen
+        if self.app._batch_count:
+            return False
+        return screen._layout_required or screen._scroll_required or bool(screen._dirty_widgets)
 
     def _widgets(self) -> Iterator[ReplayApp | Widget]:
         yield self.app
@@ -139,11 +163,13 @@ class Session:
 
     async def click(self, widget: Widget, x: int, y: int) -> None:
         """With the left button, at a cell of a widget."""
+        self.draw()
         await self.pilot.click(widget, offset=(x, y))
         await self.settle()
 
     async def click_on(self, pane: str, text: str) -> None:
         """On the first place where a pane shows ``text``."""
+        self.draw()
         view = self.pane(pane)
         for y in range(view.size.height):
             x = view.render_line(y).text.find(text)
@@ -182,6 +208,7 @@ class Session:
 
     def is_seen(self, pane: str) -> bool:
         """Whether a pane is on the screen."""
+        self.draw()
         return self.pane(pane).region.area > 0 and self.pane(pane).is_on_screen
 
     def put_cursor(self, pane: str, text: str) -> None:
@@ -196,6 +223,13 @@ class Session:
         view = self.pane(pane)
         return plain(view.rows.line(view.cursor)) if len(view.rows) else ""
 
+    def row_with(self, pane: str, text: str) -> str:
+        """The first row of a pane that has ``text`` in it."""
+        rows = self.rows(pane)
+        found = [line for line in rows if text in line]
+        assert found, f"{text!r} is not in {pane}: {rows}"
+        return found[0]
+
     def rows(self, pane: str) -> list[str]:
         """All rows of a pane, seen or not; each is checked to be visible text."""
         return texts(self.pane(pane).rows)
@@ -206,6 +240,7 @@ class Session:
 
     def shown(self, pane: str) -> str:
         """What is seen of a pane."""
+        self.draw()
         view = self.pane(pane)
         return "\n".join(view.render_line(y).text.rstrip() for y in range(view.size.height))
 
@@ -246,6 +281,7 @@ class Session:
 
     def screen(self) -> list[str]:
         """The rows of the uppermost screen, whole."""
+        self.draw()
         return [strip.text for strip in self.app.screen._compositor.render_strips()]
 
     def lists(self) -> list[RowsView]:
@@ -262,23 +298,68 @@ def texts(rows: Rows) -> list[str]:
 
 Script = Callable[[Session], Awaitable[None]]
 
+VERBS_WITH_TESTS: set[str] = set()
+"""All that ``covers`` was told of, by the modules that have been imported."""
+
+_pressed: set[str] = set()
+_typed: set[str] = set()
+
+
+def covers(*commands: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """For a test that does each of some verbs both ways there are: by its key and as a command."""
+    VERBS_WITH_TESTS.update(commands)
+
+    def decorate(test: Callable[P, None]) -> Callable[P, None]:
+        @functools.wraps(test)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+            _pressed.clear()
+            _typed.clear()
+            test(*args, **kwargs)
+            keyed = {verb.command for verb in all_verbs() if verb.keys}
+            assert set(commands) <= _typed, f"not typed: {set(commands) - _typed}"
+            assert set(commands) & keyed <= _pressed, f"not pressed: {set(commands) - _pressed}"
+
+        return checked
+
+    return decorate
+
+
+def _note_verbs(app: ReplayApp) -> None:
+    press, type_ = app.action_verb, app._command
+
+    async def action_verb(command: str) -> None:
+        _pressed.add(command)
+        await press(command)
+
+    async def command(word: str, argument: str) -> None:
+        with contextlib.suppress(UnknownCommand):
+            _typed.add(find_verb(word.partition("/")[0]).command)
+        await type_(word, argument)
+
+    app.action_verb = action_verb  # type: ignore[method-assign]
+    app._command = command  # type: ignore[method-assign]
+
 
 def drive(
     path: Path,
     script: Script,
     *,
-    size: tuple[int, int] = WIDE,
+    size: tuple[int, int] = NARROW,
     survey: bool = True,
     changes: Changes | None = None,
     sources: tuple[Path, ...] = (),
+    drawn: bool = False,
 ) -> ReplayApp:
-    """Open a recording, run ``script``, and leave; the application that there was."""
+    """Open a recording, run ``script``, and leave; the application that there was. The screen is
+    ``drawn`` all the time, or when it is looked at."""
 
     async def session() -> ReplayApp:
         with open_trace(path) as trace:
             app = make_app(trace, survey=survey, changes=changes, sources=sources)
             async with running(app, size) as session:
                 await session.settle()
+                if not drawn:
+                    session.stop_drawing()
                 await script(session)
             return app
 
@@ -315,6 +396,9 @@ async def running(app: ReplayApp, size: tuple[int, int]) -> AsyncIterator[Sessio
         for module in ("textual.app", "textual.pilot"):
             patch.setattr(f"{module}.wait_for_idle", _at_once)
         app.animation_level = "none"
+        app.NOTIFICATION_TIMEOUT = _FOR_EVER_S
+        patch.setattr(app, "_refresh_notifications", lambda: None)  # they would pile up
+        _note_verbs(app)
         async with app.run_test(size=size) as pilot:
             yield Session(app, pilot)
 

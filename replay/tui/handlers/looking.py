@@ -79,9 +79,11 @@ class Looking:
     async def _time(self, _: str) -> None:
         self._desk.recording.switch_time()
         self._desk.show_times()
+        self._desk.say(f"times are {self._desk.recording.times.value}")
 
     async def _axis(self, _: str) -> None:
-        self._desk.switch_axis()
+        what = self._desk.switch_axis()
+        self._desk.say(f"the bar is divided by {what}")
 
     # ---- searching
 

@@ -134,7 +134,10 @@ class Moving:
             what = argument or self._desk.pane.TITLE.lower()
             where = "behind" if step > 0 else "before"
             raise Refusal(f"nothing more of {what} {where} {here}{recording.caveat}")
-        await self._desk.travel(f"to event {found}", lambda explorer: explorer.to_event(found))
+        earlier = event_before(events, Position(found)) if step < 0 else found
+        await self._desk.travel(
+            f"to event {found}", lambda explorer: explorer.to_event_unless_there(found, earlier)
+        )
 
     async def _mark(self, step: int, _: str) -> None:
         await self._nearest(step, self._desk.recording.marks(), "bookmark or note")

@@ -202,6 +202,11 @@ def _value_spans(value: bytes | None, before: bytes | None, target: Target, *, s
     return tuple(spans)
 
 
+def number_text(number: int) -> str:
+    """A number as people count, and, where that is something else, as machines do."""
+    return f"{number}" if number < 10 else f"{number} {number:#x}"
+
+
 def _bytes_text(value: bytes, size: int) -> str:
     if size <= 8:
         number = int.from_bytes(value, "little")

@@ -58,17 +58,15 @@ class ConsolePane(Pane):
         if self._shown is None:
             return False
         self._look = replace(self._look, wanted=text)
-        at = self._shown.row_of(self.cursor)
-        row = self._printed_row() if at is None else at
-        found = find_row(self._lines, text, row + step, backward=step < 0)
+        row = self._shown.row_of(self.cursor)
+        if row is None:  # on the line between what is printed and what comes later
+            row = self._shown.here_row - (step > 0)
+        found = find_row(self._lines, text, row, backward=step < 0)
         self._make_rows(reveal=False)
         if found is None:
             return False
         self.move_cursor(self._shown.index_of(found))
         return True
-
-    def _printed_row(self) -> int:
-        return 0 if self._shown is None else self._shown.here_row - 1
 
     def _make_rows(self, *, reveal: bool) -> None:
         recording = self._recording

@@ -43,9 +43,9 @@ def note_lines(recording: Recording, here: Position) -> Iterator[Line]:
     """A row for each place that is marked."""
     book = recording.notebook
     marks: list[tuple[Position, str, str, Role]] = [
-        *((at, "▸", name, Role.MARK) for name, at in book.bookmarks.items()),
-        *((at, "✎", text, Role.TEXT) for at, text in book.notes.items()),
-        *((at, "◆", f"checkpoint {n}", Role.NUMBER) for n, at in recording.places.kept.items()),
+        *((at, "◆", name, Role.MARK) for name, at in book.bookmarks.items()),
+        *((at, "¶", text, Role.TEXT) for at, text in book.notes.items()),
+        *((at, "·", f"checkpoint {n}", Role.NUMBER) for n, at in recording.places.kept.items()),
     ]
     for position, sign, text, role in sorted(marks, key=lambda mark: mark[:3]):
         at_here = "→ " if position == here else "  "

@@ -57,6 +57,7 @@ class Prompt(Horizontal):
         self._recalled = 0
         self._candidates: Sequence[str] = ()
         self._completed: str | None = None
+        self._opening = False
         self.prefix = ""
 
     def compose(self) -> ComposeResult:
@@ -72,7 +73,7 @@ class Prompt(Horizontal):
         self._label.update(prefix)
         self._input.value = text
         self._input.cursor_position = len(text)
-        self.display = True
+        self.display = self._opening = True
         self._input.focus()
 
     def close(self) -> None:
@@ -100,9 +101,15 @@ class Prompt(Horizontal):
         """Whoever clicks elsewhere has done with it."""
         event.stop()
 
+    def on_descendant_focus(self) -> None:
+        """It is really open."""
+        self._opening = False
+
     def on_descendant_blur(self) -> None:
-        """Whoever clicks elsewhere has done with it."""
-        self.close()
+        """Whoever clicks elsewhere has done with it; not so who opens it just after it was closed,
+        which is told only now."""
+        if not self._opening:
+            self.close()
 
     def action_close(self) -> None:
         """Escape."""

@@ -54,11 +54,12 @@ class ScrubberView(RowsView, can_focus=False):
         self._diverges = event
         self._draw()
 
-    def switch_axis(self) -> None:
-        """Equal parts by events, or by time."""
+    def switch_axis(self) -> str:
+        """Equal parts by events, or by time; which it is now, in words."""
         self._axis = Axis.TIME if self._axis is Axis.EVENTS else Axis.EVENTS
         self._known = (-1, -1, 0)
         self._draw()
+        return "events" if self._axis is Axis.EVENTS else "the guest's time"
 
     def on_resize(self) -> None:
         """As wide as the screen, and as high as there is room for."""
