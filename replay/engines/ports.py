@@ -227,3 +227,18 @@ class TracksCode(Protocol):
         """Where instructions were reached since the last call; the first call begins the tracking,
         and counts all code as reached."""
         ...
+
+
+@runtime_checkable
+class CountsCode(Protocol):
+    """Can tell how often code was executed while instructions were counted."""
+
+    def count_code(self, start: int, end: int) -> None:
+        """Count code at virtual addresses ``[start, end)`` from now on, from nothing; 8 bytes of
+        the host's memory for each that is executed, and those around."""
+        ...
+
+    def code_counts(self) -> Sequence[int]:
+        """How often each byte of that code has been executed. An instruction that crossed or
+        faulted counts, too; a repeated string instruction does for each of its iterations."""
+        ...

@@ -128,6 +128,8 @@ struct state {
     uint64_t hits; /* how much has been noted in this run */
     struct note first, last, last_but_one;
     uint8_t *reached; /* a byte for each 16 bytes of code, set to 1 where it is reached; or NULL */
+    int64_t *runs; /* how much more often each byte of code was executed than the one before; or NULL, */
+    uint64_t runs_start, runs_bytes; /* where it begins, and for how many bytes; one more is there */
 };
 
 /* uc_tb of unicorn.h: what an UC_HOOK_EDGE_GENERATED callback is told about a block. */
@@ -239,9 +241,22 @@ static void reach(struct state *s, uint64_t pc, uint64_t bytes)
         s->reached[i & (REACHED_SLOTS - 1)] = 1;
 }
 
+/* Note that code has been executed. */
+static void executed(struct state *s, uint64_t pc, uint64_t bytes)
+{
+    uint64_t at = pc - s->runs_start;
+
+    if (s->runs == NULL || at >= s->runs_bytes)
+        return;
+    s->runs[at]++;
+    s->runs[bytes < s->runs_bytes - at ? at + bytes : s->runs_bytes]--;
+}
+
 /* The block at hand has been executed to its end. */
 static void settle(struct state *s)
 {
+    if (s->current)
+        executed(s, s->block, s->block_bytes);
     s->count += s->current;
     s->current = 0;
 }
@@ -477,6 +492,7 @@ void s5_count(void *uc, uint64_t address, uint32_t size, struct state *s)
     else if (!stops_at(uc, s, address, address)) {
         s->count++;
         s->last_counted = address;
+        executed(s, address, size);
         keep_flags(uc, s, address);
         if (!is_sealed(s, address)) {
             s->reg_read(uc, (int)s->rcx_id, &s->counted_rcx);

@@ -49,7 +49,10 @@ class AtSites(ABC):
         if site is None:
             self._pass(address)
             return None
-        return self._at_site(site)
+        exit_ = self._at_site(site)
+        if self._pc == _behind(site):
+            self._counting.runs.add(address, site.length)
+        return exit_
 
     def _at_site(self, site: Site) -> Exit | None:
         """The exit at a site; the guest goes on behind it."""

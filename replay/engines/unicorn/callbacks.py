@@ -162,6 +162,9 @@ class State(ctypes.Structure):
         ("last", Note),
         ("last_but_one", Note),
         ("reached", ctypes.c_void_p),
+        ("runs", ctypes.c_void_p),
+        ("runs_start", ctypes.c_uint64),
+        ("runs_bytes", ctypes.c_uint64),
     )
 
 

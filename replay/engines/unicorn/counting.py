@@ -29,6 +29,7 @@ from replay.engines.unicorn.instance import Instance
 from replay.engines.unicorn.jumps import is_jump
 from replay.engines.unicorn.memory import EngineMemory
 from replay.engines.unicorn.places import Places
+from replay.engines.unicorn.runs import Runs
 from replay.engines.unicorn.vetting import Vetting
 
 COUNT_BY_VARIABLE = "SOLO5_REPLAY_COUNT_BY"
@@ -63,6 +64,7 @@ class Counting:
         """Whether ``mode`` is another one."""
         self.is_on = False
         self.is_watching = False
+        self.runs = Runs(places.state)
         self._by_instruction = os.environ.get(COUNT_BY_VARIABLE) == "instruction"
         self._instance = instance
         self._memory = memory
@@ -113,12 +115,21 @@ class Counting:
             offset = pc - state.block
             if 0 <= offset < state.block_bytes:
                 state.count += self._index(state.block, state.block_bytes, pc)
+                self.runs.add(state.block, offset)
             else:
                 state.count += state.current
+                self.runs.add(state.block, state.block_bytes)
             state.current = 0
         elif state.last_counted == pc:
             state.count -= 1
             state.last_counted = NOWHERE
+
+    def begun(self, pc: int) -> None:
+        """The instruction at ``pc`` has been begun, and raised an exception: it counts as executed
+        where somebody counts that. While single ones are counted, it has been noted already."""
+        if self.runs.is_on and self.mode is Mode.BLOCKS:
+            for _, length, *_ in decode(self._memory.code(pc, LONGEST_INSTRUCTION), pc, 1):
+                self.runs.add(pc, length)
 
     def learn_block(self) -> None:
         """Find out how many instructions the block has before which the guest has stopped."""

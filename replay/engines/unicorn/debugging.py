@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from monitors.ports import (
     Breakpoint,
@@ -122,6 +122,14 @@ class Debuggable(ABC):
         reached = ReachedCode.of(bytes(self._reached))
         ctypes.memset(self._reached, 0, REACHED_SLOTS)
         return reached
+
+    def count_code(self, start: int, end: int) -> None:
+        """See ``CountsCode.count_code``."""
+        self._counting.runs.begin(start, end)
+
+    def code_counts(self) -> Sequence[int]:
+        """See ``CountsCode.code_counts``."""
+        return self._counting.runs.counts()
 
     def _run(self, count: int) -> Exit:
         """Run until an exit, or until ``count`` instructions were executed."""

@@ -293,6 +293,7 @@ class UnicornEngine(Debuggable, Restorable, AtSites):
         if raised.software:
             self._pc = self._software_interrupt(raised)
         self._counting.before(self._pc)
+        self._counting.begun(self._pc)
         if self._user is not None:
             return self._leave_user_mode(self._user.fault(raised, self._pc))
         self._state.count += raised.software
@@ -318,6 +319,7 @@ class UnicornEngine(Debuggable, Restorable, AtSites):
         gpa, kind = self._state.address, self._state.detail
         self._exceptions.forget_previous()
         self._counting.before(self._pc)
+        self._counting.begun(self._pc)
         if kind == uc_const.UC_MEM_WRITE_PROT:
             return TranslationFault(self._pc, gpa)
         return UnbackedAccess(self._pc, gpa)

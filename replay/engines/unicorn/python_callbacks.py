@@ -107,8 +107,19 @@ class PythonCallbacks:
 
     def _settle(self) -> None:
         state = self._state
+        if state.current:
+            self._executed(state.block, state.block_bytes)
         state.count += state.current
         state.current = 0
+
+    def _executed(self, pc: int, size: int) -> None:
+        state = self._state
+        at = pc - state.runs_start
+        if not state.runs or not 0 <= at < state.runs_bytes:
+            return
+        notes = ctypes.cast(state.runs, ctypes.POINTER(ctypes.c_int64))
+        notes[at] += 1
+        notes[min(at + size, state.runs_bytes)] -= 1
 
     def _put_count(self, pc: int, size: int, instructions: int) -> bool:
         if len(self._counted) >= _COUNTED_MAX and (pc, size) not in self._counted:
@@ -267,6 +278,7 @@ class PythonCallbacks:
         elif not self._stops_at(uc, address, address):
             state.count += 1
             state.last_counted = address
+            self._executed(address, size)
             self._keep_flags(uc, address)
             state.counted_rcx, state.counted_rsp = self._rcx_and_rsp(uc)
             return
