@@ -130,10 +130,7 @@ class Looking:
     async def _filter(self, argument: str) -> None:
         events = self._desk.panes[EventsPane.NAME]
         assert isinstance(events, EventsPane)
-        try:
-            events.set_filter(argument)
-        except ValueError as error:
-            raise Refusal(str(error)) from error
+        events.set_filter(argument)
         self._desk.reveal(EventsPane.NAME)
 
     async def _ask_filter(self, argument: str) -> None:
