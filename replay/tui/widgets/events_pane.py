@@ -100,9 +100,14 @@ class EventsPane(Pane):
     def show_news(self) -> None:
         """More events, more times, more of what the guest gave."""
         self.invalidate()
-        if self._filter is not None and self._looking is not None and self._looking.is_finished:
+        if self._filter is not None:
             self._look_through(self._filter)
         self._show_filter()
+
+    def on_worker_state_changed(self) -> None:
+        """What came just when a filter was at its end is looked through, too."""
+        if self._filter is not None:
+            self._look_through(self._filter)
 
     def switch_time(self) -> None:
         """Times of the day, or since the start."""
@@ -132,7 +137,7 @@ class EventsPane(Pane):
         else:
             self._table.selection = selection = select(self._reader, query)
             if isinstance(selection, TextFilter):
-                self._filter = selection
+                self._filter, self._looking = selection, None
                 self._look_through(selection)
         self.set_rows(self._table, cursor=self._table.row_of(here))
         self._show_filter()
@@ -170,7 +175,8 @@ class EventsPane(Pane):
 
     def _look_through(self, selection: TextFilter) -> None:
         """To the end of what there is by now; a recording may become longer."""
-        if not selection.done:
+        at_work = self._looking is not None and not self._looking.is_finished
+        if not selection.done and not at_work:
             self._looking = self.run_worker(
                 lambda: _advance(selection), thread=True, group="filter", exclusive=True
             )
@@ -194,11 +200,6 @@ class EventsPane(Pane):
         searching = self._filter is not None and not self._filter.done
         progress = f", {self._filter.progress:.0%} read" if searching and self._filter else ""
         self.subtitle = f"& {self.filter_text} · {found}{progress}"
-
-    @property
-    def searching(self) -> bool:
-        """Whether a filter has not come to its end yet."""
-        return self._filter is not None and not self._filter.done
 
 
 def _advance(selection: TextFilter) -> None:
