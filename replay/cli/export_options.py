@@ -85,6 +85,22 @@ examples:
 What is counted is instructions, not time: a guest that waits executes none. A box is as wide as its
 function was often on the stack; what it calls stands on it. Point at a box for its numbers.
 """
+_LCOV_EXAMPLES = """\
+examples:
+  solo5-trace export lcov app.mp && genhtml -o coverage app.info
+  solo5-trace export lcov --source ~/src/app app.mp
+      where the guest was built elsewhere: its sources are looked for below that folder, too
+  lcov -a first.info -a second.info -o both.info
+      several runs together
+
+Each line that has code in the guest, with the exact number of times that it was executed. The guest
+wants debug information (-g).
+"""
+_DRCOV_EXAMPLES = """\
+examples:
+  solo5-trace export drcov app.mp
+      then open the guest in a disassembler and load app.drcov there (Lighthouse, Cartographer)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +150,17 @@ def _sampled(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _sourced(parser: argparse.ArgumentParser) -> None:
+    _guest(parser)
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="look for the guest's sources there, too; may be repeated",
+    )
+
+
 def _distance(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS_MAX or not int(text):
         raise argparse.ArgumentTypeError(f"not a number of instructions: {text!r}")
@@ -174,5 +201,14 @@ FORMATS = {
         Format("csv", "events as a table", _CSV_EXAMPLES, ".csv", _replay),
         Format("folded", "call stacks, a line each", _FOLDED_EXAMPLES, ".folded", _sampled),
         Format("flamegraph", "call stacks as a picture", _FLAMEGRAPH_EXAMPLES, ".svg", _sampled),
+        Format("lcov", "executed source lines, for genhtml", _LCOV_EXAMPLES, ".info", _sourced),
+        Format(
+            "drcov",
+            "executed basic blocks, for disassemblers",
+            _DRCOV_EXAMPLES,
+            ".drcov",
+            _guest,
+            is_text=False,
+        ),
     )
 }

@@ -41,7 +41,7 @@ def export(arguments: argparse.Namespace) -> int:
         return ReplayStatus.CANNOT_REPLAY
     except PlayerError as error:
         say(_PROGRAM, str(error))
-        return ReplayStatus.USAGE
+        return ReplayStatus.CANNOT_REPLAY
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -94,6 +94,14 @@ def _profile(
     return export_profile(trace, arguments, file.write)
 
 
+def _coverage(
+    trace: Trace, arguments: argparse.Namespace, file: NewFile
+) -> tuple[ReplayStatus, str]:
+    from replay.cli.export_coverage import export_coverage
+
+    return export_coverage(trace, arguments, file.write)
+
+
 _Maker = Callable[["Trace", argparse.Namespace, NewFile], tuple[ReplayStatus, str]]
 _MAKERS: Mapping[str, _Maker] = {
     "pcapng": _events,
@@ -103,4 +111,6 @@ _MAKERS: Mapping[str, _Maker] = {
     "csv": _events,
     "folded": _profile,
     "flamegraph": _profile,
+    "lcov": _coverage,
+    "drcov": _coverage,
 }

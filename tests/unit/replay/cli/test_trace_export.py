@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"lcov"}))
 def test_a_file_beside_the_trace(here: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(name, "app.mp") == 0
     made = here / f"app{FORMATS[name].ending}"
