@@ -337,11 +337,14 @@ class ReplayApp(App[int]):
         """See ``Stage``."""
         return await self._wait(job)
 
-    async def go_along(self, way: Way) -> Moment:
+    async def go_along(self, way: Way, is_wanted: Callable[[], bool]) -> Moment | None:
         """See ``Stage``."""
         looks = self._looks()
-        moment = await self._wait(lambda explorer: explorer.travel(way, looks))
-        self._show(moment)
+        moment = await self._wait(
+            lambda explorer: explorer.travel(way, looks) if is_wanted() else None
+        )
+        if moment is not None:
+            self._show(moment)
         return moment
 
     def show_live(self) -> None:

@@ -77,8 +77,11 @@ class Stage(Protocol):
         """Have a job done in the timeline's thread; raises ``Refusal`` where it is cancelled."""
         ...
 
-    async def go_along(self, way: Callable[[Explorer], Stop]) -> Moment:
-        """Go a way that nobody has asked for, and show where it ended; else as ``have_done``."""
+    async def go_along(
+        self, way: Callable[[Explorer], Stop], is_wanted: Callable[[], bool]
+    ) -> Moment | None:
+        """Go a way that nobody has asked for, and show where it ended; ``None`` where it was not
+        wanted any more when its turn came. Else as ``have_done``."""
         ...
 
     def show_live(self) -> None:
@@ -110,6 +113,7 @@ class Live:
         self._clock = clock
         self._is_beating = False
         self._leg_begun_s: float | None = None
+        """While a leg is under way."""
         self._alive_s = 0.0
         """When the screen's thread was last seen at work."""
         self._has_unscanned = True
@@ -210,22 +214,29 @@ class Live:
         return False
 
     async def _leg(self) -> None:
-        begun_s = self._leg_begun_s = self._alive_s = self._clock()
         leg = asyncio.ensure_future(
-            self._stage.go_along(lambda explorer: catch_up(explorer, self._is_enough))
+            self._stage.go_along(self._go_leg, lambda: self._follower.following)
         )
         try:
             while not leg.done():
-                self._alive_s = self._clock()
-                if self._alive_s > begun_s + _LEG_MAX_S:
+                self._alive_s = now_s = self._clock()
+                begun_s = self._leg_begun_s
+                if begun_s is not None and now_s > begun_s + _LEG_MAX_S:
                     self._stage.navigator.interrupt()
                 await asyncio.wait((leg,), timeout=_PULSE_S)
             moment = leg.result()
         finally:
             leg.cancel()
-            self._leg_begun_s = None
-        if moment.trouble is not None:
+        if moment is not None and moment.trouble is not None:
             self._follower.pause()
+
+    def _go_leg(self, explorer: Explorer) -> Stop:
+        """In the timeline's thread."""
+        self._leg_begun_s = self._clock()
+        try:
+            return catch_up(explorer, self._is_enough)
+        finally:
+            self._leg_begun_s = None
 
     def _is_enough(self) -> bool:
         """In the timeline's thread, now and then: whether the leg is to end. Where the screen has

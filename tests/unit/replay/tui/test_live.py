@@ -24,6 +24,7 @@ from traces.errors import WrongVersion
 from traces.reader import open_trace
 
 T = TypeVar("T")
+Way = Callable[[Explorer], Stop]
 
 
 class Process:
@@ -69,7 +70,9 @@ class Stage:
     async def have_done(self, job: Callable[[Explorer], T]) -> T:
         return job(self.explorer)
 
-    async def go_along(self, way: Callable[[Explorer], Stop]) -> Moment:
+    async def go_along(self, way: Way, is_wanted: Callable[[], bool]) -> Moment | None:
+        if not is_wanted():
+            return None
         self.moment = self.explorer.travel(way, {})
         self.live.moved(self.moment)
         return self.moment
@@ -189,47 +192,49 @@ def test_a_journey_pauses(stage: Stage, growing: BeingRecorded) -> None:
     assert stage.behind > 0
 
 
-def test_a_leg_under_way_is_interrupted(stage: Stage) -> None:
-    go_along = stage.go_along
-
-    async def interrupted(way: Callable[[Explorer], Stop]) -> Moment:
+def test_a_leg_under_way_is_interrupted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def catch_up(explorer: Explorer, enough: Callable[[], bool]) -> Stop:
         stage.live.give_way()
-        return await go_along(way)
+        assert enough()
+        return explorer.to_start()
 
-    stage.go_along = interrupted  # type: ignore[method-assign]
+    monkeypatch.setattr(module, "catch_up", catch_up)
     stage.live.switch()
     stage.beat()
     assert stage.navigator.interrupts == 1
-    assert stage.explorer.timeline.position.event == 0
+
+
+def test_a_leg_that_has_to_wait_is_not_gone_when_the_user_is_elsewhere(stage: Stage) -> None:
+    go_along = stage.go_along
+
+    async def late(way: Way, is_wanted: Callable[[], bool]) -> Moment | None:
+        stage.live.give_way()
+        stage.now_s += module._LEG_MAX_S * 2
+        await asyncio.sleep(0)
+        return await go_along(way, is_wanted)
+
+    stage.go_along = late  # type: ignore[method-assign]
+    stage.live.switch()
+    moment = stage.moment
+    stage.beat()
+    assert stage.moment is moment
+    assert stage.navigator.interrupts == 0  # that would have been the user's journey
 
 
 def test_a_leg_in_which_the_guest_only_computes_is_interrupted(stage: Stage) -> None:
-    go_along = stage.go_along
+    computing, go_along = asyncio.Event(), stage.go_along
 
-    async def slow(way: Callable[[Explorer], Stop]) -> Moment:
+    async def slow(way: Way, is_wanted: Callable[[], bool]) -> Moment | None:
+        stage.live._leg_begun_s = stage.now_s
         stage.now_s += module._LEG_MAX_S * 2
-        await asyncio.sleep(0)
-        return await go_along(way)
+        await computing.wait()
+        return await go_along(way, is_wanted)
 
     stage.go_along = slow  # type: ignore[method-assign]
+    stage.navigator.interrupt = computing.set  # type: ignore[method-assign]
     stage.live.switch()
-    asyncio.run(stage.live._leg())
-    assert stage.navigator.interrupts == 0  # it has ended at once
-    future: asyncio.Future[None]
-
-    async def slower(way: Callable[[Explorer], Stop]) -> Moment:
-        stage.now_s += module._LEG_MAX_S * 2
-        await future
-        return await go_along(way)
-
-    async def leg() -> None:
-        nonlocal future
-        future = asyncio.get_running_loop().create_future()
-        stage.navigator.interrupt = lambda: future.done() or future.set_result(None)  # type: ignore[method-assign, assignment]
-        await stage.live._leg()
-
-    stage.go_along = slower  # type: ignore[method-assign]
-    asyncio.run(leg())
+    stage.beat()
+    assert computing.is_set()
 
 
 def test_a_leg_ends_when_others_wait_or_its_time_is_over(stage: Stage) -> None:
@@ -287,8 +292,8 @@ def test_a_recorder_that_was_killed(stage: Stage, growing: BeingRecorded) -> Non
 def test_a_divergence_pauses(stage: Stage) -> None:
     go_along = stage.go_along
 
-    async def diverged(way: Callable[[Explorer], Stop]) -> Moment:
-        moment = await go_along(way)
+    async def diverged(way: Way, is_wanted: Callable[[], bool]) -> Moment | None:
+        moment = await go_along(way, is_wanted)
         object.__setattr__(moment, "trouble", Trouble("so it is", 3))
         return moment
 
