@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replay.tui.layout import Layout
     from replay.tui.recording import Recording
 
+_DIGITS_MAX = 19
 T = TypeVar("T")
 Way = Callable[[Explorer], Stop]
 """A journey, made in the thread that owns the timeline."""
@@ -161,6 +162,6 @@ def count_of(argument: str) -> int:
     """How many times, 1 if nothing is said; raises ``Refusal``."""
     if not argument:
         return 1
-    if not argument.isdecimal() or not 0 < int(argument) < 1 << 63:
-        raise Refusal(f"{argument!r} is not a number of times")
+    if not (argument.isdecimal() and len(argument) < _DIGITS_MAX and int(argument)):
+        raise Refusal(f"{argument[:_DIGITS_MAX]!r} is not a number of times")
     return int(argument)

@@ -15,8 +15,8 @@ from functools import cache
 @dataclass(frozen=True, slots=True)
 class Verb:
     """``command`` is what is typed behind ``:``, ``usage`` its arguments, ``short`` other names;
-    ``keys`` as Textual names them. ``action`` is the method that does it, without ``action_``, when
-    a key is pressed; commands call ``command_…``."""
+    ``keys`` as Textual names them, with commas between them: each is as the command without an
+    argument. What it does is in ``replay.tui.handlers``."""
 
     command: str
     about: str
@@ -25,11 +25,6 @@ class Verb:
     short: tuple[str, ...] = ()
     shown: bool = False
     """Whether the footer shows the key."""
-
-    @property
-    def action(self) -> str:
-        """The name of the methods, without ``action_`` or ``command_``."""
-        return self.command.replace("-", "_").replace(" ", "_")
 
 
 @dataclass(frozen=True, slots=True)

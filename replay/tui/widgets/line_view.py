@@ -18,7 +18,7 @@ class LineView(Widget):
     """A line that is set from outside; a click on a piece that stands for something tells so."""
 
     DEFAULT_CSS = """
-    LineView { height: 1; width: 1fr; }
+    LineView { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     @dataclass
@@ -50,14 +50,15 @@ class LineView(Widget):
 
     def render(self) -> Text:
         """The line; see ``textual.widget.Widget``."""
-        text = Text(no_wrap=True, overflow="ellipsis", end="")
+        text = Text(end="")
         for span in self._line:
             text.append(span.text, None if span.role is Role.TEXT else self._styles[span.role])
         return text
 
     def on_click(self, event: events.Click) -> None:
         """Follow what was clicked."""
-        span = span_at(self._line, event.x)
+        offset = event.get_content_offset(self)
+        span = None if offset is None else span_at(self._line, offset.x)
         if span is not None and span.target is not None:
             self.post_message(self.Chosen(span.target))
 

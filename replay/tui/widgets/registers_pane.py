@@ -11,6 +11,7 @@ from replay.tui.model.registers import (
     OPEN_AT_FIRST,
     RegisterRows,
     RegistersSeen,
+    Section,
     look_at_registers,
     register_rows,
     registers_seen,
@@ -73,7 +74,7 @@ class RegistersPane(Pane):
 
     def switch_view(self) -> None:
         """Open all sections, or only the first again."""
-        everything = frozenset(type(next(iter(OPEN_AT_FIRST))))
+        everything = frozenset(Section)
         self._opened = OPEN_AT_FIRST if self._opened == everything else everything
         if self._seen is not None:
             self._make_rows()

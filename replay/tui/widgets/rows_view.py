@@ -232,11 +232,11 @@ class RowsView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor there, and follow what was clicked."""
-        row = self.scroll_offset.y + event.y
-        if row >= len(self.rows):
+        offset = event.get_content_offset(self)
+        if offset is None or (row := self.scroll_offset.y + offset.y) >= len(self.rows):
             return
         self._go(row)
-        span = span_at(self.rows.line(row), event.x + self._shift)
+        span = span_at(self.rows.line(row), offset.x + self._shift)
         if span is not None and span.target is not None:
             self.post_message(self.Chosen(self, span.target))
 

@@ -71,8 +71,9 @@ class ScrubberView(RowsView, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         """Go there."""
         event.stop()
-        if event.y < len(self.rows):
-            span = span_at(self.rows.line(event.y), event.x - 1)
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y < len(self.rows):
+            span = span_at(self.rows.line(offset.y), offset.x)
             if span is not None and span.target is not None:
                 self.post_message(self.Picked(span.target))
 

@@ -28,6 +28,8 @@ class TablePane(Pane):
         self._source = EventSource(recording.event, recording.given.given, recording.event_time_ns)
         self._table = self.make_table()
         self._shows_detail = False
+        self._row = 0
+        """Where the cursor was in the list while a detail is shown."""
 
     @property
     def events(self) -> Events:
@@ -71,15 +73,12 @@ class TablePane(Pane):
 
     def switch_view(self) -> None:
         """The event under the cursor alone, and the list again."""
-        detail = self.detail()
         if self._shows_detail:
             self._shows_detail = False
             self.set_rows(self._table, cursor=self._row)
-        elif detail is not None:
+        elif (detail := self.detail()) is not None:
             self._row, self._shows_detail = self.cursor, True
             self.set_rows(detail, cursor=0)
-
-    _row = 0
 
     def _show_count(self) -> None:
         count = len(self._table)
