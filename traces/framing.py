@@ -25,6 +25,7 @@ from traces.packing import new_packer
 
 HEADER_SEAL: Final = "H"
 GUEST: Final = "G"
+REDACTED: Final = "R"
 EVENTS: Final = "E"
 DIGESTS: Final = "d"
 SUMMARY: Final = "S"
@@ -46,6 +47,7 @@ _BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
 _INFLATED_MAX = {
     HEADER_SEAL: 32,
     GUEST: BLOCK_BYTES,
+    REDACTED: BLOCK_BYTES,
     DIGESTS: BLOCK_BYTES,
     SUMMARY: BLOCK_BYTES,
     INDEX: INDEX_BYTES_MAX,

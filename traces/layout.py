@@ -17,6 +17,7 @@ from traces.framing import (
     GUEST,
     HEADER_SEAL,
     INDEX,
+    REDACTED,
     SUMMARY,
     TRAILER,
     TRAILER_BYTES,
@@ -30,7 +31,7 @@ from traces.migrate import Step, migrate_summary
 from traces.packing import Malformed, OutOfData, unpack_value
 from traces.summary import Summary, summary_from_map
 
-KNOWN_TAGS = frozenset((HEADER_SEAL, GUEST, EVENTS, DIGESTS, SUMMARY, INDEX, TRAILER))
+KNOWN_TAGS = frozenset((HEADER_SEAL, GUEST, REDACTED, EVENTS, DIGESTS, SUMMARY, INDEX, TRAILER))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ from traces.arrays import unpack_digests, unpack_events
 from traces.blocks import BlockFile
 from traces.errors import DAMAGED, BadEvent, Corrupt, DamagedTrace, TraceError
 from traces.events import Event, StateDigest
-from traces.framing import DIGESTS, GUEST, BlockHead
+from traces.framing import DIGESTS, GUEST, REDACTED, BlockHead
 from traces.header import Header, header_from_map
 from traces.layout import Layout, LayoutFinder, require_known
 from traces.migrate import MIGRATIONS, Migrations, Step, migrate_events, migrate_header
@@ -144,6 +145,23 @@ class Trace:
             what = f"the embedded guest is not the {about.size} bytes that were recorded"
             raise Corrupt(what, path=self.path, hint=DAMAGED)
         return file.getvalue()
+
+    @cached_property
+    def redacted(self) -> frozenset[str]:
+        """The families of bytes that were taken out of the trace, which cannot be replayed then."""
+        for head in self.blocks(end_bytes=self.layout.end_bytes):
+            if head.tag == REDACTED:
+                return self._families(head)
+            if head.tag != GUEST:
+                break
+        return frozenset()
+
+    def _families(self, head: BlockHead) -> frozenset[str]:
+        try:
+            return frozenset(self.payload(head).decode("ascii").split(","))
+        except ValueError as error:
+            what = "the list of what was redacted is damaged"
+            raise Corrupt(what, path=self.path, hint=DAMAGED) from error
 
     def blocks(
         self, offset_bytes: int | None = None, end_bytes: int | None = None

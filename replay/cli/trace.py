@@ -202,7 +202,28 @@ def _end_of(trace: Trace) -> str:
     return describe_end(trace.summary)
 
 
+def _look(arguments: argparse.Namespace) -> int:
+    from replay.cli.trace_looking import look
+    from replay.cli.trace_tools_options import pattern_of
+
+    if arguments.command == "grep":
+        try:
+            arguments.pattern = pattern_of(arguments)
+        except ValueError as error:
+            say(_PROGRAM, str(error))
+            return ReplayStatus.USAGE
+    return look(arguments)
+
+
+def _rewrite(arguments: argparse.Namespace) -> int:
+    from replay.cli.trace_rewriting import rewrite_trace
+
+    return rewrite_trace(arguments)
+
+
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    **dict.fromkeys(("cat", "grep", "extract"), _look),
+    **dict.fromkeys(("strip", "pack", "unpack", "cut"), _rewrite),
     "info": _info,
     "dump": _dump,
     "stats": _stats,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from monitors.manifest import AttachedBlock, AttachedNet, Attachment
+from replay.cli.trace_privacy import privacy_data, privacy_lines, privacy_of
 from replay.export.words import counted, one_line, size_text
 from traces.arrays import unpack_events
 from traces.errors import DamagedTrace
@@ -106,6 +107,7 @@ def info_json(trace: Trace, counts: Tally) -> str:
             "stored_bytes": counts.stored[EVENTS],
         },
         "digests": counts.digests,
+        "privacy": None if counts.damage else privacy_data(trace, privacy_of(trace)),
         "file_bytes": trace.file.size_bytes,
     }
     return json.dumps(data, indent=2)
@@ -140,6 +142,9 @@ def _rows(trace: Trace, counts: Tally) -> Iterator[tuple[str, str]]:
     for name, count in counts.events.most_common():
         yield "", f"{count:>10}  {name}"
     yield "digests", str(counts.digests)
+    if counts.damage is None:
+        for number, text in enumerate(privacy_lines(trace, privacy_of(trace))):
+            yield "" if number else "received", text
     guest, events = counts.stored[GUEST], counts.stored[EVENTS]
     rest = trace.file.size_bytes - guest - events
     yield "file", f"guest {size_text(guest)}, events {size_text(events)}, rest {size_text(rest)}"

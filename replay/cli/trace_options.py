@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from replay.cli.export_options import EXPORT_EXAMPLES, add_formats
+from replay.cli.trace_tools_options import add_tools
 from replay.version import VERSION
 
 _PROGRAM = "solo5-trace"
@@ -24,14 +25,18 @@ examples:
       keep what stands before the damage
   solo5-trace diff app.mp app.2.mp
       the first difference of two runs
+  solo5-trace grep 'corrupt|ARP' app.mp
+      events and lines of the console, with the events' numbers; `cat`: the console alone
+  solo5-trace strip app.mp --redact net,block -o redacted.mp
+      to be shown to others; `cut --to N`: shorter; `pack`, `unpack`: with and without the guest
   solo5-trace export pcapng app.mp
       its network frames for Wireshark; there are other formats
 
 `solo5-trace COMMAND --help` says more about each.
 
-exit status: 0 fine, 2 usage, 3 diff: the traces differ, dump --replay and export: the guest did
-something else, 4 damaged or no trace, 5 verify: sound but incomplete, 125 the host refuses, 130
-stopped by Ctrl-C or SIGTERM, 141 nobody reads the output any more
+exit status: 0 fine, 1 grep: nothing found, 2 usage, 3 diff: the traces differ, and where the guest
+runs again: it did something else, 4 damaged or no trace, 5 verify: sound but incomplete, 125 the
+host refuses, 130 stopped by Ctrl-C or SIGTERM, 141 nobody reads the output any more
 """
 _INFO_EXAMPLES = """\
 examples:
@@ -124,6 +129,7 @@ def trace_parser() -> argparse.ArgumentParser:
     diff = command("diff", "find the first difference of two traces", _DIFF_EXAMPLES)
     diff.add_argument("left", metavar="TRACE")
     diff.add_argument("right", metavar="TRACE")
+    add_tools(command)
     add_formats(command("export", "write a run in a form for other programs", EXPORT_EXAMPLES))
     return parser
 

@@ -56,5 +56,9 @@ class GuestNeeded(PlayerError):
     """The trace does not embed its guest and no file was given."""
 
 
+class Redacted(GuestNeeded):
+    """Bytes that the guest received were taken out of the trace, so that nobody can replay it."""
+
+
 class BadPlace(PlayerError):
     """A text that names no place of the recording, or no checkpoint that was kept."""

@@ -15,7 +15,7 @@ from replay.machine.machine import Machine, boot_machine
 from replay.machine.plan import MachinePlan, plan_of
 from replay.machine.ports import Observer
 from replay.machine.position import Position
-from replay.player.errors import BadPosition, GuestNeeded
+from replay.player.errors import BadPosition, GuestNeeded, Redacted
 from replay.player.lane import replay_lane
 from replay.player.source import ConsoleSink, Replaying
 from replay.player.verifier import NoStates, StateVerifier
@@ -148,7 +148,13 @@ class ReplaySession:
 
 
 def recorded_plan(trace: Trace, changes: Changes) -> MachinePlan:
-    """The machine to replay ``trace`` on; raises ``GuestNeeded``."""
+    """The machine to replay ``trace`` on; raises ``GuestNeeded`` and ``Redacted``."""
+    if trace.redacted:
+        what = ", ".join(sorted(trace.redacted))
+        raise Redacted(
+            f"the trace is redacted: the bytes that the guest received ({what}) were "
+            "taken out, and nobody can replay it; ask for the original"
+        )
     guest = trace.guest() if changes.guest is None else changes.guest
     if guest is None:
         name = trace.header.guest.name

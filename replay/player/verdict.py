@@ -8,6 +8,7 @@ from replay.machine.ending import Halted, Misused
 from replay.player.errors import Divergence, StateDivergence
 from replay.player.session import Replayed
 from traces.reader import Trace
+from traces.rewrite import CUT_TO
 from traces.summary import Outcome
 
 HOW_CUT = {
@@ -94,6 +95,8 @@ def verdict_of_divergence(error: Divergence | StateDivergence) -> Diverged:
 def why_cut_short(trace: Trace) -> str:
     """Why a recording does not have its guest's end."""
     summary = trace.summary
+    if CUT_TO in trace.header.options:
+        return f"the trace was {summary.detail if summary else 'cut on purpose'}"
     how = HOW_CUT.get(summary.outcome if summary else Outcome.HALTED, "the recorder was killed")
     detail = f": {summary.detail}" if summary and summary.detail else ""
     return how + detail + (f" ({trace.damage})" if trace.damage else "")

@@ -4,7 +4,10 @@ import pytest
 
 from replay.cli.trace_options import trace_parser
 
-COMMANDS = ("info", "dump", "stats", "verify", "salvage", "diff", "export")
+COMMANDS = (
+    *("info", "dump", "stats", "verify", "salvage", "diff"),
+    *("cat", "grep", "extract", "strip", "pack", "unpack", "cut", "export"),
+)
 
 
 def test_dump() -> None:
