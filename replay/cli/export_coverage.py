@@ -19,7 +19,7 @@ from replay.export.exporter import Write
 from replay.export.lcov import Coverage
 from replay.export.words import counted
 from replay.player.errors import Divergence, StateDivergence
-from replay.player.executed import Executed, ExecutionCounter
+from replay.player.executed import Executed, ExecutionCounter, NoCode
 from replay.player.source_files import SourceFiles
 from replay.player.symbols import Symbols
 from traces.reader import Trace
@@ -35,7 +35,12 @@ def export_coverage(
     Raises OSError, ``EngineError``, ``PlayerError``, ``MonitorError`` and
     ``traces.errors.DamagedTrace``.
     """
-    with closing(ExecutionCounter(trace, changes_of(arguments))) as counter:
+    try:
+        counter = ExecutionCounter(trace, changes_of(arguments))
+    except NoCode as error:
+        say(_PROGRAM, str(error))
+        return ReplayStatus.CANNOT_REPLAY, ""
+    with closing(counter):
         stopper = Stopper()
         wanted = not sys.stdout.isatty()
         try:

@@ -101,11 +101,24 @@ examples:
   solo5-trace export drcov app.mp
       then open the guest in a disassembler and load app.drcov there (Lighthouse, Cartographer)
 """
+_CORE_EXAMPLES = """\
+examples:
+  solo5-trace export core app.mp && gdb app.hvt app.core
+      the guest as it ended
+  solo5-trace export core --at 42+1017 app.mp
+  solo5-trace export core --at 'pay if $rdi > 100' app.mp -o payment.core
+      at a position, or the first time that a goal of `solo5-replay --until` is met
+
+Only the owner may read the file: a guest's memory holds what it holds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: ``ending`` of its files, and whether a terminal can show it."""
+    """One format: ``ending`` and access rights of its files, and whether a terminal can show them.
+
+    ``is_place``: it shows one place of a run, in a file with holes.
+    """
 
     name: str
     text: str
@@ -113,6 +126,8 @@ class Format:
     ending: str
     options: Callable[[argparse.ArgumentParser], object]
     is_text: bool = True
+    is_place: bool = False
+    mode: int = 0o666
 
 
 def add_formats(export: argparse.ArgumentParser) -> None:
@@ -158,6 +173,16 @@ def _sourced(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="look for the guest's sources there, too; may be repeated",
+    )
+
+
+def _placed(parser: argparse.ArgumentParser) -> None:
+    _guest(parser)
+    parser.add_argument(
+        "--at",
+        default="end",
+        metavar="GOAL",
+        help="a position or any other goal of `solo5-replay --until` (the end)",
     )
 
 
@@ -209,6 +234,16 @@ FORMATS = {
             ".drcov",
             _guest,
             is_text=False,
+        ),
+        Format(
+            "core",
+            "memory and registers at a place, for gdb",
+            _CORE_EXAMPLES,
+            ".core",
+            _placed,
+            is_text=False,
+            is_place=True,
+            mode=0o600,
         ),
     )
 }

@@ -31,6 +31,9 @@ def export(arguments: argparse.Namespace) -> int:
     if arguments.output == "-" and not wanted.is_text and sys.stdout.isatty():
         say(_PROGRAM, f"{wanted.name} is nothing for a terminal: -o FILE, or a pipe")
         return ReplayStatus.USAGE
+    if arguments.output == "-" and wanted.is_place:
+        say(_PROGRAM, f"{wanted.name} is a file with holes and nothing for a pipe: -o FILE")
+        return ReplayStatus.USAGE
     try:
         return _export(arguments, wanted)
     except FileExistsError as error:
@@ -41,7 +44,7 @@ def export(arguments: argparse.Namespace) -> int:
         return ReplayStatus.CANNOT_REPLAY
     except PlayerError as error:
         say(_PROGRAM, str(error))
-        return ReplayStatus.CANNOT_REPLAY
+        return ReplayStatus.USAGE
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -63,14 +66,14 @@ def _export(arguments: argparse.Namespace, wanted: Format) -> int:
     name = output_name(arguments)
     with (
         open_trace(arguments.trace) as trace,
-        new_file(None if name == "-" else Path(name)) as file,
+        new_file(None if name == "-" else Path(name), mode=wanted.mode) as file,
     ):
         make = _MAKERS[wanted.name]
         status, summary = make(trace, arguments, file)
         if status == ReplayStatus.FAITHFUL:
             file.keep()
             where = "" if name == "-" else f" in {one_line(name)}"
-            say(_PROGRAM, f"{summary}{where}{_how_far(trace)}")
+            say(_PROGRAM, f"{summary}{where}{'' if wanted.is_place else _how_far(trace)}")
     return status
 
 
@@ -102,6 +105,12 @@ def _coverage(
     return export_coverage(trace, arguments, file.write)
 
 
+def _core(trace: Trace, arguments: argparse.Namespace, file: NewFile) -> tuple[ReplayStatus, str]:
+    from replay.cli.export_core import export_core
+
+    return export_core(trace, arguments, file)
+
+
 _Maker = Callable[["Trace", argparse.Namespace, NewFile], tuple[ReplayStatus, str]]
 _MAKERS: Mapping[str, _Maker] = {
     "pcapng": _events,
@@ -113,4 +122,5 @@ _MAKERS: Mapping[str, _Maker] = {
     "flamegraph": _profile,
     "lcov": _coverage,
     "drcov": _coverage,
+    "core": _core,
 }

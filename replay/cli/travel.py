@@ -52,7 +52,7 @@ def travel(trace: Trace, trip: Trip, changes: Changes, console: ConsoleSink) -> 
         stopper = Stopper(trip.timeout_s)
         try:
             with stopper.watching(timeline):
-                stop = _journey(timeline, goal, backward=trip.backward)
+                stop = journey(timeline, goal, backward=trip.backward)
                 reasons = _reasons(timeline, stop, trip, symbols, stopper)
         except (Divergence, StateDivergence) as error:
             say(_PROGRAM, f"{error}; `{_PROGRAM} {trace.path}` says more")
@@ -64,7 +64,9 @@ def travel(trace: Trace, trip: Trip, changes: Changes, console: ConsoleSink) -> 
         return status
 
 
-def _journey(timeline: Timeline, goal: Goal, *, backward: bool) -> Stop:
+def journey(timeline: Timeline, goal: Goal, *, backward: bool = False) -> Stop:
+    """Go to a goal for the first time that it is met, or ``backward`` for the last. Raises what
+    journeys of a timeline raise."""
     from replay.machine.position import Position
     from replay.player.stops import Direction, Why
 
