@@ -193,6 +193,7 @@ class _Replay:
             sources=given.source,
             checkpoint_mib=given.checkpoint_memory,
             keeps_checkpoints=given.keep_checkpoints,
+            follow=given.follow,
         )
         return browse(self._trace, wanted, self._changes())
 

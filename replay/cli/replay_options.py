@@ -40,6 +40,8 @@ examples:
       debug it in both directions; -e: from its end; --gdb 1234: wait for a gdb that you start
   solo5-replay app.mp --tui
       look at it in this terminal: the whole run, code, stack, memory, packets; F1 lists all keys
+  solo5-replay app.mp --tui --follow
+      the same while app.mp is still being recorded; Space pauses
   solo5-replay app.mp --web
       the same in a browser of this machine
   solo5-replay app.mp --guest fixed.hvt
@@ -68,14 +70,21 @@ def check_sense(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error("-e, -g and --keep-checkpoints want --gdb or --tui, too")
     if arguments.once and front != "--gdb":
         parser.error("--once wants --gdb, too")
-    if arguments.source and front not in ("--tui", "--web"):
-        parser.error("--source wants --tui, too; gdb has its own command for that, `directory`")
+    if front not in ("--tui", "--web"):
+        _check_no_screen(parser, arguments)
     if arguments.back_to is not None and (arguments.until or arguments.check):
         parser.error("--back-to goes with neither --until nor --check")
     if arguments.why and (front or arguments.check):
         parser.error("--why goes with neither --gdb, --tui, --web nor --check")
     if arguments.why and not arguments.until and arguments.back_to is None:
         parser.error("--why wants --until or --back-to, too: a place at which the value is seen")
+
+
+def _check_no_screen(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.follow:
+        parser.error("--follow wants --tui, too")
+    if arguments.source:
+        parser.error("--source wants --tui, too; gdb has its own command for that, `directory`")
 
 
 def _front(arguments: argparse.Namespace) -> str:
@@ -223,6 +232,11 @@ def _add_fronts(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument(
         "-g", "--goto", type=_position, metavar="POS", help="with --gdb or --tui: begin at POS"
+    )
+    begin.add_argument(
+        "--follow",
+        action="store_true",
+        help="with --tui: go along with a recording that is still being made",
     )
     parser.add_argument(
         "--checkpoint-memory",

@@ -41,6 +41,8 @@ def served_command(given: argparse.Namespace) -> list[str]:
     words += [f"--source={folder}" for folder in given.source]
     if given.end:
         words.append("--end")
+    if given.follow:
+        words.append("--follow")
     if given.goto is not None:
         words.append(f"--goto={given.goto}")
     if given.keep_checkpoints:

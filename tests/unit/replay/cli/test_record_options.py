@@ -20,7 +20,7 @@ def test_what_is_so_if_nothing_is_said() -> None:
     assert (options.guest, options.guest_arguments, options.mem_mib) == ("app.hvt", (), 512)
     assert (options.output, options.core_folder, options.embed) == (None, None, True)
     assert (options.engine, options.cpu) == ("auto", "westmere")
-    assert not any((options.quiet, options.verbose, options.executable_heap))
+    assert not any((options.quiet, options.verbose, options.executable_heap, options.tui))
     assert not options.devices.overlay_all
 
 
@@ -42,6 +42,17 @@ def test_words_behind_the_file_are_the_guests(words: list[str], arguments: tuple
 
 def test_behind_two_dashes_anything_is_a_file() -> None:
     assert parse_command_line(["--", "--mem=1"]).guest == "--mem=1"
+
+
+def test_the_screen_is_not_for_gdb() -> None:
+    assert parse_command_line(["--tui", "a"]).tui
+    assert "--tui goes without --gdb" in refusal("--tui", "--gdb=1", "a").what
+
+
+def test_what_is_recorded_into() -> None:
+    names = parse_command_line(["x/app.hvt"]).traces()
+    assert [next(names) for _ in range(3)] == [Path("app.mp"), Path("app.2.mp"), Path("app.3.mp")]
+    assert list(parse_command_line(["-o", "t", "app.hvt"]).traces()) == [Path("t")]
 
 
 def test_options_of_the_recording() -> None:

@@ -12,6 +12,9 @@ from replay.machine.position import Position
     ("words", "message"),
     [
         (["--source", "/"], "--source wants --tui, too"),
+        (["--follow"], "--follow wants --tui, too"),
+        (["--gdb", "--follow"], "--follow wants --tui, too"),
+        (["--tui", "--follow", "-e"], "not allowed with argument"),
         (["--gdb", "--source", "/"], "--source wants --tui, too"),
         (["--tui", "--source", "/no/such"], "there is no folder /no/such"),
         (["--tui", "--gdb"], "not allowed with"),

@@ -37,6 +37,8 @@ def test_a_page_is_asked_for_what_was_asked_for() -> None:
     assert found.source == [Path("/"), Path("/tmp")]
     found = served("a.mp", "-g", "3+4", "--keep-checkpoints", "--guest=g", "--args=-x y", "--web")
     assert str(found.goto) == "3+4"
+    assert not found.follow
+    assert served("a.mp", "--web", "--follow").follow
     assert (found.keep_checkpoints, found.guest, found.args) == (True, "g", "-x y")
 
 

@@ -47,6 +47,13 @@ def test_numbers_are_never_used_again() -> None:
         places.forget(1)
 
 
+def test_the_end_may_move() -> None:
+    places = Places(Position(0), END)
+    places.move_end(Position(END.event + 5))
+    assert places.find("end") == Position(END.event + 5)
+    assert places.find("start") == Position(0)
+
+
 def test_there_is_a_limit() -> None:
     places = Places(Position(0), END)
     for number in range(10_000):
