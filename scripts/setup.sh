@@ -56,6 +56,7 @@ want 'command -v ping' iputils-ping "ping, for tests on real networks"
 want 'command -v curl' curl "curl, for tests on real networks"
 want 'command -v tshark' tshark "tshark, for tests of what is exported for Wireshark"
 want 'command -v genhtml' lcov "genhtml, for tests of what is exported for it"
+want 'command -v tmux' tmux "tmux, for tests of the terminal interface"
 want 'command -v gdb' gdb "gdb, to debug recordings and for tests of that"
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv

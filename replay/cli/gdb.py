@@ -6,18 +6,18 @@ import contextlib
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
+from replay.cli.signals import on_signals
 
 if TYPE_CHECKING:
     from replay.gdbstub.adapter import TimelineTarget
@@ -35,7 +35,6 @@ _PORT = re.compile(r"(?:(?:localhost|127\.0\.0\.1)?:)?(-?[0-9]{1,9})")
 _PORT_MAX = 65535
 _TIMEOUT_S = 10_000
 """How long gdb waits for an answer; its own 2 s are too short for a long journey."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +184,3 @@ def run_gdb(server: Server) -> bool:
 def _stop_after(gdb: subprocess.Popen[bytes], server: Server) -> None:
     gdb.wait()
     server.stop()
-
-
-@contextlib.contextmanager
-def on_signals(action: Callable[[int], None]) -> Iterator[None]:
-    """Handle Ctrl-C and the like by ``action``, which gets the signal's number; a handler, unlike
-    SIG_IGN, is not inherited."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    wakeup = signal.set_wakeup_fd(-1)
-    for number in _SIGNALS:
-        signal.signal(number, lambda number, _: action(number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)

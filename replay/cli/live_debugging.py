@@ -87,7 +87,8 @@ class LiveDebugging:
 
     def _serve(self, target: LiveTarget, where: str) -> signal.Signals | None:
         """Until the debugger has left; the signal by which the operator wants the guest to stop."""
-        from replay.cli.gdb import listening, on_signals, run_gdb
+        from replay.cli.gdb import listening, run_gdb
+        from replay.cli.signals import on_signals
 
         asked: list[signal.Signals] = []
         servers: list[Server] = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
+from replay.cli.signals import on_signals
 
 if TYPE_CHECKING:
     from replay.machine.position import Position
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
 
 _PROGRAM = "solo5-replay"
 _KEPT_SUFFIX = ".checkpoints"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DRIVER = "TEXTUAL_DRIVER"
 """Set where the screen is no terminal but what serves it to a browser."""
+
+_PATIENCE_S = 5.0
+"""How long an orderly end may take when the terminal is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ def why_no_screen() -> str:
     """Why the screen cannot be used here; empty if it can."""
     if os.environ.get(_DRIVER):
         return ""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return "--tui wants a terminal, for input and output"
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return "--tui wants a terminal, for input, output and errors"
     term = os.environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         return f"--tui wants a terminal that can be drawn on, and TERM is {term or 'not set'!r}"
@@ -89,17 +94,22 @@ def browse(
 
 
 async def _run(app: ReplayApp, keeper: SessionKeeper) -> None:
-    """Signals end it as the user would; a terminal that is gone may not let it get so far, and so
-    the session is kept first."""
-
-    def leave() -> None:
-        keeper.save(app.session())
-        app.exit(return_code=ReplayStatus.INTERRUPTED)
-
+    """Until the user leaves, or a signal comes."""
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, leave)
-    await app.run_async()
+    gone = threading.Timer(_PATIENCE_S, os._exit, (ReplayStatus.INTERRUPTED,))
+    gone.daemon = True
+
+    def leave(number: int) -> None:
+        # A terminal that is gone may stop this program at any write: the session is kept at once,
+        # by a handler that does not wait for the loop, and an end comes in any case.
+        keeper.save(app.session())
+        if number == signal.SIGHUP and not gone.is_alive():
+            gone.start()
+        with contextlib.suppress(RuntimeError):  # the loop has just ended
+            loop.call_soon_threadsafe(lambda: app.exit(return_code=ReplayStatus.INTERRUPTED))
+
+    with on_signals(leave):
+        await app.run_async()
 
 
 def _way(wanted: Browsing) -> Way | None:

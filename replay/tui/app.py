@@ -62,6 +62,9 @@ _TICK_S = 0.1
 _QUIET_TICKS = 2
 """How long a journey does not show: most are over by then."""
 
+_PROMPTING = frozenset(
+    ("command", "search", "filter", "seek", "bookmark", "note", "display")  # with no argument
+)
 _PREFIX_VERBS = {"/": "search", "&": "filter-by", "@": "symbol"}
 _REFUSALS = (Refusal, UnknownCommand, PlayerError)
 
@@ -73,7 +76,13 @@ class ReplayApp(App[int]):
     TITLE = "solo5-replay"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(verb.keys, f"verb('{verb.command}')", verb.command, show=verb.shown)
+            Binding(
+                verb.keys,
+                f"verb('{verb.command}')",
+                verb.command,
+                show=verb.shown,
+                priority=verb.command in _PROMPTING,
+            )
             for verb in all_verbs()
             if verb.keys
         ),
@@ -467,7 +476,16 @@ class ReplayApp(App[int]):
 
     async def action_verb(self, command: str) -> None:
         """A key was pressed."""
-        self._do(command, "")
+        if command in _PROMPTING:  # what is typed behind it comes at once, and is not for keys
+            await self._handle(command, "")
+        else:
+            self._do(command, "")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that let the user type are letters to whoever types already."""
+        if action == "verb" and parameters[0] in _PROMPTING:
+            return len(self.screen_stack) == 1 and isinstance(self.focused, RowsView | None)
+        return super().check_action(action, parameters)
 
     def action_interrupt(self) -> None:
         """Ctrl-C ends what is under way, and nothing else."""

@@ -136,11 +136,14 @@ class _Program(AppService):
     def __init__(
         self, words: Sequence[str], websocket: web.WebSocketResponse, downloads: DownloadManager
     ) -> None:
+        async def close() -> None:
+            await websocket.close()
+
         super().__init__(
             "",
             write_bytes=websocket.send_bytes,
             write_str=websocket.send_str,
-            close=websocket.close,
+            close=close,
             download_manager=downloads,
         )
         self._words = words

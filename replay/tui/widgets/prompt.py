@@ -74,7 +74,7 @@ class Prompt(Horizontal):
         self._input.value = text
         self._input.cursor_position = len(text)
         self.display = self._opening = True
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: the next key is for it
 
     def close(self) -> None:
         """Hide it."""

@@ -23,7 +23,7 @@ HELLO = ROOT / "traces" / "corpus" / "hello-1.0.mp"
 
 
 class Terminal(io.StringIO):
-    """Standard input or output that is one, or not."""
+    """A standard stream that is one, or not."""
 
     def __init__(self, is_terminal: bool) -> None:
         super().__init__()
@@ -75,23 +75,25 @@ def hello(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("missing", ["stdin", "stdout"])
-def test_without_a_terminal(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("stdin", "stdout"):
-        monkeypatch.setattr(sys, name, Terminal(name != missing))
+def standing_in(monkeypatch: pytest.MonkeyPatch, *terminals: str) -> None:
+    """Let some of the three streams be terminals, and the others not."""
     monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal(name in terminals))
+
+
+@pytest.mark.parametrize("terminals", ["stdin stdout", "stdin stderr", "stdout stderr", ""])
+def test_without_a_terminal(terminals: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_in(monkeypatch, *terminals.split())
     assert main([str(HELLO), "--tui"]) == 2
-    assert "--tui wants a terminal, for input and output" in capsys.readouterr().err
+    assert isinstance(sys.stderr, Terminal)
+    assert "--tui wants a terminal, for input, output and errors" in sys.stderr.getvalue()
 
 
 @pytest.mark.parametrize("term", ["", "dumb", "unknown"])
 def test_a_terminal_that_cannot_be_drawn_on(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("stdin", "stdout"):
-        monkeypatch.setattr(sys, name, Terminal(True))
+    standing_in(monkeypatch, "stdin", "stdout", "stderr")
     monkeypatch.setenv("TERM", term)
-    monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
     assert f"TERM is {term or 'not set'!r}" in tui.why_no_screen()
     monkeypatch.setenv("TERM", "xterm")
     assert tui.why_no_screen() == ""
