@@ -21,11 +21,13 @@ from replay.export.perfetto import PerfettoExporter
 from replay.export.times import EventSpans, EventTimes
 from replay.player.session import Changes
 from traces.codec import describe
-from traces.columns import ALL_KINDS, EventColumns, kinds_named, scan
+from traces.columns import EventColumns, kinds_named, scan
 from traces.events import Event
 from traces.reader import Trace
 
 _PROGRAM = "solo5-trace"
+_WITH_BYTES = frozenset(("ConsoleWrite", "NetWrite", "BlockWrite", "BlockRead", "Halt"))
+"""Calls in which the guest gives bytes, or may be given such that a trace does not repeat."""
 
 
 def export_events(
@@ -67,34 +69,87 @@ def _make(name: str, trace: Trace, columns: EventColumns, write: Write) -> Expor
 
 
 class _Watcher:
-    """A sparse observer that shows an exporter what it wants to see."""
+    """A sparse observer that shows an exporter the few calls that it wants to see."""
 
     def __init__(self, exporter: Exporter, columns: EventColumns) -> None:
         self._take = exporter.take
         self._wanted = exporter.calls
-        self._kinds = kinds_named(exporter.calls) if exporter.calls else ALL_KINDS
-        self._columns = columns
-        self._next = 0
+        self._ahead = _Ahead(exporter.calls, columns)
 
     @property
     def due(self) -> int:
         """See ``SparseObserver``."""
-        found = self._columns.next(self._kinds, self._next)
-        return max(self._next, self._columns.event_count) if found is None else found
+        return self._ahead.due
 
     def crossed(self, index: int, call: Call, result: Result) -> None:
         """See ``Observer``."""
-        self._next = index + 1
-        if not self._wanted or type(call).__name__ in self._wanted:
+        self._ahead.passed(index)
+        if type(call).__name__ in self._wanted:
             self._take(Event(index, describe(call), result), given_bytes(call))
+
+    def finish(self) -> None:
+        """All has been shown."""
+
+
+class _Reader:
+    """A sparse observer that shows an exporter every event: from the trace, which is quicker, all
+    but those whose bytes only the replay has. ``finish`` it behind a whole replay."""
+
+    def __init__(self, trace: Trace, exporter: Exporter, columns: EventColumns) -> None:
+        self._take = exporter.take
+        self._events = trace.events()
+        self._ahead = _Ahead(_WITH_BYTES, columns)
+
+    @property
+    def due(self) -> int:
+        """See ``SparseObserver``."""
+        return self._ahead.due
+
+    def crossed(self, index: int, call: Call, result: Result) -> None:
+        """See ``Observer``."""
+        self._ahead.passed(index)
+        if type(call).__name__ not in _WITH_BYTES:
+            return
+        for event in self._events:
+            if event.index == index:
+                break
+            self._take(event, None)
+        self._take(Event(index, describe(call), result), given_bytes(call))
+
+    def finish(self) -> None:
+        """Show what is behind the last of those."""
+        for event in self._events:
+            self._take(event, None)
+
+
+class _Ahead:
+    """The next event that must be seen of those with some calls."""
+
+    def __init__(self, calls: frozenset[str], columns: EventColumns) -> None:
+        self._kinds = kinds_named(calls)
+        self._columns = columns
+        self._next = 0
+
+    def passed(self, event: int) -> None:
+        """All to ``event`` are done."""
+        self._next = event + 1
+
+    @property
+    def due(self) -> int:
+        """Its number; where there are no columns any more, every event is."""
+        found = self._columns.next(self._kinds, self._next)
+        return max(self._next, self._columns.event_count) if found is None else found
 
 
 def _replayed(
     trace: Trace, exporter: Exporter, columns: EventColumns, changes: Changes
 ) -> ReplayStatus:
-    return watched_replay(
-        trace, _Watcher(exporter, columns), changes, with_bar=not sys.stdout.isatty()
-    )
+    few = bool(exporter.calls)
+    watcher = _Watcher(exporter, columns) if few else _Reader(trace, exporter, columns)
+    status = watched_replay(trace, watcher, changes, with_bar=not sys.stdout.isatty())
+    if status == ReplayStatus.FAITHFUL:
+        watcher.finish()
+    return status
 
 
 class _Nothing:

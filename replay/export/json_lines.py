@@ -12,6 +12,7 @@ from replay.export.words import counted
 from traces.events import Event
 from traces.header import Header, header_to_map
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _EXACT_BELOW = 1 << 53
 """What every reader of JSON gets exactly: from here on many have floating-point numbers."""
 
@@ -44,7 +45,7 @@ class JsonLinesExporter:
         return counted(self._count, "event")
 
     def _line(self, value: object) -> None:
-        self._write(json.dumps(_portable(value), separators=(",", ":")).encode() + b"\n")
+        self._write(_ENCODE(_portable(value)).encode() + b"\n")
 
 
 def _portable(value: Any) -> object:

@@ -18,6 +18,7 @@ from traces.header import Header
 
 _Put = Callable[[Mapping[str, object]], object]
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _PID = 1
 _GUEST_TRACK = 1
 _TRACKS = {family: number for number, family in enumerate(FAMILIES, _GUEST_TRACK + 1)}
@@ -117,7 +118,7 @@ class PerfettoExporter:
         self._put({**_event("i", name[:_LINE_CHARS_MAX], _TRACKS[family], at_ns), "s": scope})
 
     def _put(self, event: Mapping[str, object]) -> None:
-        self._write(b",\n" + json.dumps(event, separators=(",", ":")).encode())
+        self._write(b",\n" + _ENCODE(event).encode())
 
 
 class _GuestTrack:
