@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -97,18 +96,14 @@ class Prompt(Horizontal):
         self.close()
         self.post_message(self.Entered(self.prefix, text))
 
-    def on_blur(self, event: events.Blur) -> None:
-        """Whoever clicks elsewhere has done with it."""
-        event.stop()
-
     def on_descendant_focus(self) -> None:
         """It is really open."""
         self._opening = False
 
     def on_descendant_blur(self) -> None:
         """Whoever clicks elsewhere has done with it; not so who opens it just after it was closed,
-        which is told only now."""
-        if not self._opening:
+        which is told only now, nor who looks at another window."""
+        if self.app.app_focus and not self._opening:
             self.close()
 
     def action_close(self) -> None:

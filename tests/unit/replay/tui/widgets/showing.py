@@ -72,6 +72,15 @@ async def _at_once(*_: float) -> None:
     await asyncio.sleep(0)
 
 
+async def drawn(pilot: Pilot[None]) -> None:
+    """Until the screen has been laid out and drawn again."""
+    for _ in range(2):
+        done = asyncio.Event()
+        pilot.app.screen.call_after_refresh(done.set)
+        await done.wait()
+        await pilot.pause()
+
+
 def shown(view: RowsView) -> list[str]:
     """The rows of a list that are on the screen."""
     return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
