@@ -8,6 +8,7 @@ from replay.tui.explorer import Moment
 from replay.tui.model.rates import measure, rate_rows
 from replay.tui.recording import Recording
 from replay.tui.widgets.pane import Pane
+from traces.columns import EVENTS_MAX
 
 
 class RatesPane(Pane):
@@ -37,4 +38,6 @@ class RatesPane(Pane):
         recording = self._recording
         follower = recording.follower
         states = follower.states() if recording.was_incomplete else {}
+        if recording.columns.event_count == EVENTS_MAX < recording.trace.event_count:
+            states["counted"] = f"the first {EVENTS_MAX:,} events only"
         self.set_rows(rate_rows(measure(recording.columns), states))
