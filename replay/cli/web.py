@@ -51,4 +51,5 @@ def served_command(given: argparse.Namespace) -> list[str]:
         words.append(f"--guest={given.guest}")
     if given.args is not None:
         words.append(f"--args={given.args}")
-    return [sys.executable, "-c", _START, *words, "--", given.trace]
+    # A whole path is taken for no option, whatever its name is.
+    return [sys.executable, "-c", _START, *words, str(Path(given.trace).absolute())]
