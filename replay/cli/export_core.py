@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import closing
 from typing import BinaryIO, cast
 
@@ -35,9 +34,8 @@ def export_core(
     Raises OSError, ``EngineError``, ``PlayerError``, ``MonitorError`` and
     ``traces.errors.DamagedTrace``.
     """
-    wanted = not sys.stdout.isatty()
     with (
-        progress_bar("replaying", trace.event_count, wanted=wanted) as told,
+        progress_bar("replaying", trace.event_count) as told,
         closing(
             Timeline(trace, changes=changes_of(arguments), progress=lambda place: told(place.event))
         ) as timeline,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import posixpath
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.export_events import changes_of
+from replay.cli.export_events import changes_of, wants_bar
 from replay.cli.messages import say
 from replay.cli.progress import progress_bar
 from replay.cli.stopping import Stopper
@@ -42,7 +41,7 @@ def export_coverage(
         return ReplayStatus.CANNOT_REPLAY, ""
     with closing(counter):
         stopper = Stopper()
-        wanted = not sys.stdout.isatty()
+        wanted = wants_bar(arguments)
         try:
             with (
                 stopper.watching(counter),

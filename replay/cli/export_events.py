@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from monitors.calls import Call, Result
 from replay.cli.exit_codes import ReplayStatus
 from replay.cli.messages import say
+from replay.cli.progress import EVENTS_WORTH_A_BAR, progress_bar
 from replay.cli.stopping import Stopper
 from replay.cli.trace_replay import given_bytes, watched_replay
 from replay.export.asciicast import AsciicastExporter
@@ -26,6 +27,7 @@ from traces.events import Event
 from traces.reader import Trace
 
 _PROGRAM = "solo5-trace"
+_EVENTS_PER_BEAT = 2_000
 _WITH_BYTES = frozenset(("ConsoleWrite", "NetWrite", "BlockWrite", "BlockRead", "Halt"))
 """Calls in which the guest gives bytes, or may be given such that a trace does not repeat."""
 
@@ -42,10 +44,12 @@ def export_events(
     for chunk in scan(trace):
         columns.extend(chunk)
     exporter = _make(arguments.format, trace, columns, write)
+    with_bar = wants_bar(arguments)
     if arguments.replay:
-        status = _replayed(trace, exporter, columns, changes_of(arguments))
+        changes = changes_of(arguments)
+        status = _replayed(trace, exporter, columns, changes, with_bar=with_bar)
     else:
-        status = _read(trace, exporter)
+        status = _read(trace.events(), exporter, trace.event_count, with_bar=with_bar)
     if status == ReplayStatus.FAITHFUL:
         exporter.finish()
     return status, exporter.summary
@@ -54,6 +58,11 @@ def export_events(
 def changes_of(arguments: argparse.Namespace) -> Changes:
     """The guest that ``--guest`` names, if any; raises OSError."""
     return Changes(None if arguments.guest is None else Path(arguments.guest).read_bytes())
+
+
+def wants_bar(arguments: argparse.Namespace) -> bool:
+    """Whether a progress bar does not stand where the export itself is shown."""
+    return arguments.output != "-" or not sys.stdout.isatty()
 
 
 def _make(name: str, trace: Trace, columns: EventColumns, write: Write) -> Exporter:
@@ -87,13 +96,14 @@ class _Watcher:
         if type(call).__name__ in self._wanted:
             self._take(Event(index, describe(call), result), given_bytes(call))
 
-    def finish(self) -> None:
-        """All has been shown."""
+    def rest(self) -> Iterator[Event]:
+        """What is still to be shown: nothing."""
+        return iter(())
 
 
 class _Reader:
     """A sparse observer that shows an exporter every event: from the trace, which is quicker, all
-    but those whose bytes only the replay has. ``finish`` it behind a whole replay."""
+    but those whose bytes only the replay has."""
 
     def __init__(self, trace: Trace, exporter: Exporter, columns: EventColumns) -> None:
         self._take = exporter.take
@@ -116,10 +126,9 @@ class _Reader:
             self._take(event, None)
         self._take(Event(index, describe(call), result), given_bytes(call))
 
-    def finish(self) -> None:
-        """Show what is behind the last of those."""
-        for event in self._events:
-            self._take(event, None)
+    def rest(self) -> Iterator[Event]:
+        """What is behind the last of those, still to be shown."""
+        return self._events
 
 
 class _Ahead:
@@ -142,14 +151,14 @@ class _Ahead:
 
 
 def _replayed(
-    trace: Trace, exporter: Exporter, columns: EventColumns, changes: Changes
+    trace: Trace, exporter: Exporter, columns: EventColumns, changes: Changes, *, with_bar: bool
 ) -> ReplayStatus:
     few = bool(exporter.calls)
     watcher = _Watcher(exporter, columns) if few else _Reader(trace, exporter, columns)
-    status = watched_replay(trace, watcher, changes, with_bar=not sys.stdout.isatty())
-    if status == ReplayStatus.FAITHFUL:
-        watcher.finish()
-    return status
+    status = watched_replay(trace, watcher, changes, with_bar=with_bar)
+    if status != ReplayStatus.FAITHFUL:
+        return status
+    return _read(watcher.rest(), exporter, trace.event_count, with_bar=with_bar)
 
 
 class _Nothing:
@@ -159,13 +168,24 @@ class _Nothing:
         """See ``Interruptible``."""
 
 
-def _read(trace: Trace, exporter: Exporter) -> ReplayStatus:
+def _read(
+    events: Iterator[Event], exporter: Exporter, total: int, *, with_bar: bool
+) -> ReplayStatus:
+    """Show an exporter events of a trace without a replay."""
     stopper = Stopper()
-    with stopper.watching(_Nothing()):
-        for event in trace.events():
-            if not exporter.calls or event.call.name in exporter.calls:
-                exporter.take(event, None)
+    take, wanted = exporter.take, exporter.calls
+    bar = progress_bar("writing", total, wanted=with_bar and total >= EVENTS_WORTH_A_BAR)
+    at = 0
+    with stopper.watching(_Nothing()), bar as told:
+        for event in events:
+            at = event.index
+            if not wanted or event.call.name in wanted:
+                take(event, None)
+            if not at % _EVENTS_PER_BEAT:
+                told(at)
             if stopper.signal_number is not None:
-                say(_PROGRAM, f"{stopper.reason}, at event {event.index}")
-                return ReplayStatus.INTERRUPTED
-    return ReplayStatus.FAITHFUL
+                break
+    if stopper.signal_number is None:
+        return ReplayStatus.FAITHFUL
+    say(_PROGRAM, f"{stopper.reason}, at event {at}")
+    return ReplayStatus.INTERRUPTED

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import closing
 
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.export_events import changes_of
+from replay.cli.export_events import changes_of, wants_bar
 from replay.cli.messages import say
 from replay.cli.progress import progress_bar
 from replay.cli.stopping import Stopper
@@ -36,7 +35,7 @@ def export_profile(
         stopper = Stopper()
         try:
             with stopper.watching(timeline):
-                found = _sampled(timeline, arguments.every, stopper)
+                found = _sampled(timeline, arguments, stopper)
         except (Divergence, StateDivergence) as error:
             say(_PROGRAM, f"{error}; `solo5-replay {trace.path}` says more")
             return ReplayStatus.DIVERGED, ""
@@ -53,14 +52,14 @@ def export_profile(
 
 
 def _sampled(
-    timeline: Timeline, every: int | None, stopper: Stopper
+    timeline: Timeline, arguments: argparse.Namespace, stopper: Stopper
 ) -> tuple[Folded, Sampling] | None:
     """None where the operator stops it."""
-    sampling = plan_sampling(timeline, every)
+    sampling = plan_sampling(timeline, arguments.every)
     if sampling is None:
         return None
-    wanted = not sys.stdout.isatty()
-    with progress_bar("sampling", sampling.count, wanted=wanted) as told:
+    bar = progress_bar("sampling", sampling.count, wanted=wants_bar(arguments))
+    with bar as told:
         folded = fold(take_samples(timeline, sampling, Symbols(timeline.guest), told))
     return None if stopper.signal_number is not None else (folded, sampling)
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from replay.machine.position import Position
     from replay.player.session import Replayed, ReplaySession
 
-_EVENTS_WORTH_A_BAR = 20_000
+EVENTS_WORTH_A_BAR = 20_000
+"""Fewer are replayed too quickly for one to be seen."""
+
 _EVENTS_PER_STEP = 2_000
 
 
@@ -20,7 +22,7 @@ def replay_with_progress(
 ) -> Replayed:
     """``session.run(until)``, with a bar on stderr when ``wanted`` and the replay is long."""
     total = until.event if until else session.trace.event_count
-    if not wanted or total < _EVENTS_WORTH_A_BAR or not sys.stderr.isatty():
+    if not wanted or total < EVENTS_WORTH_A_BAR or not sys.stderr.isatty():
         return session.run(until)
     return _with_bar(session, until, total)
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from replay.cli import export_events as module
 from replay.cli.exit_codes import ReplayStatus
-from replay.cli.export_events import changes_of, export_events
+from replay.cli.export_events import changes_of, export_events, wants_bar
 from traces.events import Event
 from traces.reader import open_trace
 
@@ -33,7 +35,7 @@ class Seen:
 
 def shown(monkeypatch: pytest.MonkeyPatch, exporter: Seen, *, replay: bool) -> Seen:
     monkeypatch.setattr(module, "_make", lambda *_: exporter)
-    arguments = argparse.Namespace(format="any", guest=None, replay=replay)
+    arguments = argparse.Namespace(format="any", guest=None, replay=replay, output=None)
     with open_trace(DEVICES) as trace:
         found = export_events(trace, arguments, len)
     assert found == (ReplayStatus.FAITHFUL, "seen")
@@ -63,3 +65,14 @@ def test_another_guest(tmp_path: Path) -> None:
     (tmp_path / "guest").write_bytes(b"elf")
     assert changes_of(argparse.Namespace(guest=str(tmp_path / "guest"))).guest == b"elf"
     assert changes_of(argparse.Namespace(guest=None)).guest is None
+
+
+def test_a_bar_does_not_stand_in_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert wants_bar(argparse.Namespace(output="-")), "it goes to a pipe here"
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert not wants_bar(argparse.Namespace(output="-"))
+    assert wants_bar(argparse.Namespace(output=None))
