@@ -80,7 +80,10 @@ def _export(arguments: argparse.Namespace, wanted: Format) -> int:
 def _how_far(trace: Trace) -> str:
     from replay.player.verdict import why_cut_short
 
-    return "" if trace.complete else f"; that is not the whole run: {why_cut_short(trace)}"
+    if trace.complete:
+        return ""
+    why = "it is still being recorded" if trace.being_written else why_cut_short(trace)
+    return f"; that is not the whole run: {why}"
 
 
 def _events(trace: Trace, arguments: argparse.Namespace, file: NewFile) -> tuple[ReplayStatus, str]:

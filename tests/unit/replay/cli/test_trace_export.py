@@ -18,7 +18,7 @@ from replay.cli.stopping import Interruptible, Stopper
 from replay.cli.trace import main
 from replay.export.pcapng import PcapngExporter
 from tests.unit.replay.made_traces import MakeTrace
-from traces.reader import open_trace
+from traces.reader import Trace, open_trace
 
 CORPUS = Path(__file__).parents[4] / "traces/corpus"
 DEVICES = CORPUS / "devices-1.0.mp"
@@ -106,6 +106,17 @@ def test_an_incomplete_trace_is_exported_as_far_as_it_goes(
     path = make_trace(summary=None)
     assert run("pcapng", path, "-o", "x", "--no-replay") == 0
     assert "that is not the whole run: the recorder was killed" in capsys.readouterr().err
+
+
+def test_a_run_that_is_still_being_recorded(
+    here: Path,
+    make_trace: MakeTrace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Trace, "being_written", True)
+    assert run("csv", make_trace(summary=None), "-o", "x", "--no-replay") == 0
+    assert "19 events in x; that is not the whole run: it is still" in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_no_file(
