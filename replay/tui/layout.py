@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from textual.app import App
 
@@ -20,6 +21,8 @@ from replay.tui.model.arrangement import (
 from replay.tui.widgets.pane import Pane
 from replay.tui.widgets.pane_group import PaneGroup
 
+_ROWS_FOR_SCRUBBER = 8
+
 
 class Layout:
     """The places, each a group of panes, and what the user wants of them."""
@@ -33,7 +36,7 @@ class Layout:
         """Where a pane is."""
         return self._place_of[pane]
 
-    def apply(self, app: App[int], used: Pane) -> None:
+    def apply(self, app: App[Any], used: Pane) -> None:
         """Show what there is room for, with ``used`` among it."""
         group = self._groups[self._place_of[used]]
         group.activate(used)
@@ -46,7 +49,7 @@ class Layout:
             app.query_one(extra).display = arrangement.extras
         app.query_one("ScrubberView").display = size.height >= _ROWS_FOR_SCRUBBER
 
-    def _size(self, app: App[int], arrangement: Arrangement) -> None:
+    def _size(self, app: App[Any], arrangement: Arrangement) -> None:
         shown, groups = arrangement.shown, self._groups
         right = app.query_one("#right-column")
         right.display = bool(shown & {RIGHT, RIGHT_BELOW})
@@ -60,6 +63,3 @@ class Layout:
         groups[BOTTOM].styles.height = (
             "1fr" if shown == {BOTTOM} else f"{arrangement.heights.get(BOTTOM, 100)}%"
         )
-
-
-_ROWS_FOR_SCRUBBER = 8
