@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import closing
 
 from replay.cli.exit_codes import ReplayStatus
@@ -14,6 +15,7 @@ from replay.export.exporter import Write
 from replay.export.flamegraph import flame_graph
 from replay.export.folded import Folded, fold, folded_lines
 from replay.export.words import counted, one_line
+from replay.machine.position import Position
 from replay.player.errors import Divergence, StateDivergence
 from replay.player.samples import Sampling, plan_sampling, take_samples
 from replay.player.symbols import Symbols
@@ -21,6 +23,17 @@ from replay.player.timeline import Timeline
 from traces.reader import Trace
 
 _PROGRAM = "solo5-trace"
+
+
+class _Bar:
+    """Passes on how far a timeline has come."""
+
+    def __init__(self) -> None:
+        self.told: Callable[[int], object] = abs
+
+    def reached(self, position: Position) -> None:
+        """See ``replay.player.rewind.Progress``."""
+        self.told(position.event)
 
 
 def export_profile(
@@ -31,11 +44,12 @@ def export_profile(
     Raises OSError, ``EngineError``, ``GuestNeeded``, ``MonitorError`` and
     ``traces.errors.DamagedTrace``.
     """
-    with closing(Timeline(trace, changes=changes_of(arguments))) as timeline:
+    bar = _Bar()
+    with closing(Timeline(trace, changes=changes_of(arguments), progress=bar.reached)) as timeline:
         stopper = Stopper()
         try:
             with stopper.watching(timeline):
-                found = _sampled(timeline, arguments, stopper)
+                found = _sampled(timeline, arguments, stopper, bar)
         except (Divergence, StateDivergence) as error:
             say(_PROGRAM, f"{error}; `solo5-replay {trace.path}` says more")
             return ReplayStatus.DIVERGED, ""
@@ -52,14 +66,16 @@ def export_profile(
 
 
 def _sampled(
-    timeline: Timeline, arguments: argparse.Namespace, stopper: Stopper
+    timeline: Timeline, arguments: argparse.Namespace, stopper: Stopper, bar: _Bar
 ) -> tuple[Folded, Sampling] | None:
     """None where the operator stops it."""
-    sampling = plan_sampling(timeline, arguments.every)
+    wanted = wants_bar(arguments)
+    with progress_bar("replaying", timeline.end.event, wanted=wanted) as bar.told:
+        sampling = plan_sampling(timeline, arguments.every)
+    bar.told = abs
     if sampling is None:
         return None
-    bar = progress_bar("sampling", sampling.count, wanted=wants_bar(arguments))
-    with bar as told:
+    with progress_bar("sampling", sampling.count, wanted=wanted) as told:
         folded = fold(take_samples(timeline, sampling, Symbols(timeline.guest), told))
     return None if stopper.signal_number is not None else (folded, sampling)
 
