@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ class Showing(App[None]):
 
 
 def show(app: Showing, script: Script, size: tuple[int, int] = SIZE) -> list[Message]:
-    """Do what ``script`` says; what the widgets have told then. No key waits for a time."""
+    """Do what ``script`` says; what the widgets have told then."""
 
     async def session() -> None:
         async with app.run_test(size=size) as pilot:
@@ -60,12 +61,19 @@ def show(app: Showing, script: Script, size: tuple[int, int] = SIZE) -> list[Mes
             await script(pilot)
             await pilot.pause()
 
+    app.animation_level = "none"
+    with at_once():
+        asyncio.run(session())
+    return app.told
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """While inside, no key waits for the processor to be idle."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("textual.app", "textual.pilot"):
             patch.setattr(f"{module}.wait_for_idle", _at_once)
-        app.animation_level = "none"
-        asyncio.run(session())
-    return app.told
+        yield
 
 
 async def _at_once(*_: float) -> None:

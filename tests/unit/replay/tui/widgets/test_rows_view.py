@@ -21,6 +21,7 @@ from replay.tui.model.rows import (
     ToPosition,
 )
 from replay.tui.widgets.rows_view import RowsView, span_at
+from tests.unit.replay.tui.widgets.showing import at_once
 
 HEIGHT = 10
 
@@ -73,7 +74,8 @@ def run(rows: Rows, drive: Callable[[Lists, Pilot[None]], Awaitable[None]]) -> L
             await pilot.pause()
         return app
 
-    return asyncio.run(session())
+    with at_once():
+        return asyncio.run(session())
 
 
 def test_only_what_is_on_the_screen_is_made() -> None:
