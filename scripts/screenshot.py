@@ -4,6 +4,7 @@ terminal interface at the culprit's line of the story in docs/tui.md.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import pty
@@ -11,14 +12,19 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from replay.tui.app import ReplayApp
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 IMAGES = ROOT / "docs" / "images"
 OUTPUT = IMAGES / "demo.svg"
+_LOOKS_SAME, _BETWEEN_LOOKS_S = 5, 0.2
 SCREENS = {"tui.svg": (160, 48), "tui-80x24.svg": (80, 24)}
 COLUMNS = 118
 LINES_MAX = 64
@@ -50,6 +56,16 @@ def draw(text: str) -> None:
     OUTPUT.write_text(re.sub(r"(?m)[ \t]+$", "", svg))
 
 
+async def settled(app: ReplayApp) -> str:
+    """The screen once nothing on it has changed for a while."""
+    same, picture = 0, ""
+    while same < _LOOKS_SAME:
+        await asyncio.sleep(_BETWEEN_LOOKS_S)
+        now = app.export_screenshot(title="solo5-replay failure.mp --tui")
+        same, picture = (same + 1 if now == picture else 0), now
+    return picture
+
+
 def draw_screens() -> None:
     """The terminal interface where the story has found the culprit."""
     from tests.gdb.recordings import Recordings
@@ -60,8 +76,9 @@ def draw_screens() -> None:
         for step in culprit():
             await step.do(session)
         session.app.clear_notifications()
-        await session.settle()
-        pictures.append(session.app.export_screenshot(title="solo5-replay failure.mp --tui"))
+        session.app._batch_count = 0  # noqa: SLF001 - the driver draws only where a test looks
+        session.app.screen.refresh(layout=True)
+        pictures.append(await settled(session.app))
 
     pictures = list[str]()
     with tempfile.TemporaryDirectory() as folder:
