@@ -132,7 +132,7 @@ class Explorer:
         stop = self.timeline.seek(Position(event + 1))
         return stop if stop.why is Why.INTERRUPTED else self.timeline.step(-1)
 
-    def to_event_unless_there(self, event: int, other: int | None) -> Stop:
+    def to_event_unless_there(self, event: int, other: int | None, direction: Direction) -> Stop:
         """The same, but to the ``other`` where the guest stands there already; raises ``NotThere``,
         and stays, if there is no other."""
         here = self.timeline.position
@@ -140,7 +140,7 @@ class Explorer:
         if stop.position != here or event == other:
             return stop
         if other is None:
-            raise NotThere("another such event", Direction.BACKWARD, here)
+            raise NotThere("another such event", direction, here)
         return self.to_event(other)
 
     def step(self, count: int) -> Stop:

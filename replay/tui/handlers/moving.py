@@ -129,14 +129,17 @@ class Moving:
         events = self._desk.pane.events
         if argument or events is None:
             events = recording.events_named(_names(argument) if argument else frozenset())
-        found = event_after(events, here) if step > 0 else event_before(events, here)
+        neighbour = event_after if step > 0 else event_before
+        found = neighbour(events, here)
         if found is None:
             what = argument or self._desk.pane.TITLE.lower()
             where = "behind" if step > 0 else "before"
             raise Refusal(f"nothing more of {what} {where} {here}{recording.caveat}")
-        earlier = event_before(events, Position(found)) if step < 0 else found
+        direction = _FORWARD if step > 0 else _BACKWARD
+        other = neighbour(events, Position(found + (step > 0)))
         await self._desk.travel(
-            f"to event {found}", lambda explorer: explorer.to_event_unless_there(found, earlier)
+            f"to event {found}",
+            lambda explorer: explorer.to_event_unless_there(found, other, direction),
         )
 
     async def _mark(self, step: int, _: str) -> None:

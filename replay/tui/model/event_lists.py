@@ -78,8 +78,8 @@ class EventsOfKinds:
 
 
 def event_after(events: Events, here: Position) -> int | None:
-    """The first of ``events`` that one goes to from ``here``, to where it is about to happen."""
-    number = events.before(here.event + 1)
+    """The first of ``events`` that has not happened at ``here``, where it may be just about to."""
+    number = events.before(here.event)
     return events[number] if number < len(events) else None
 
 

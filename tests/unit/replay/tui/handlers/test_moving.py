@@ -120,7 +120,11 @@ def test_events_of_a_kind(desk: FakeDesk) -> None:
 
 def test_without_a_kind_it_is_that_of_the_pane(desk: FakeDesk) -> None:
     printed = desk.recording.events_named(PRINTS)
-    desk.do("seek", "1")
+    for _ in range(3):
+        desk.do("next-event")
+    assert here(desk).event == 2
+    desk.do("previous-event")
+    desk.do("stepi")  # it has happened: position 2
     desk.do("next-event")
     assert here(desk).event == 2
     desk.pane = desk.panes["console"]
@@ -130,6 +134,30 @@ def test_without_a_kind_it_is_that_of_the_pane(desk: FakeDesk) -> None:
     desk.do("end")
     with pytest.raises(Refusal, match="nothing more of console behind"):
         desk.do("next-event")
+
+
+def test_an_event_that_is_ahead_of_the_guest_is_the_next(desk: FakeDesk) -> None:
+    desk.do("next-event")
+    assert here(desk).event == 0
+    desk.do("seek", "3")
+    desk.do("next-event")
+    at = here(desk)
+    assert at.event == 3
+    desk.do("reverse-stepi")
+    desk.do("next-event")
+    assert here(desk) == at
+    desk.do("next-event")
+    assert here(desk).event == 4
+
+
+def test_the_last_event_is_not_gone_to_again(desk: FakeDesk) -> None:
+    events = desk.recording.events_named(PRINTS)
+    desk.do("seek", str(events[len(events) - 1]))
+    desk.do("next-event", "console")
+    at = here(desk)
+    desk.do("next-event", "console")
+    assert here(desk) == at
+    assert desk.said[-1].startswith("another such event does not occur behind")
 
 
 def test_marks_and_checkpoints_nearest_first(desk: FakeDesk) -> None:

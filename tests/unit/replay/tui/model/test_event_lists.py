@@ -53,10 +53,10 @@ def test_events_of_some_kinds() -> None:
     ("here", "before", "after"),
     [
         (Position(0), None, 3),
-        (Position(3), None, 9),
-        (Position(3, 5), 3, 9),
+        (Position(3), None, 3),
+        (Position(3, 5), 3, 3),
         (Position(4), 3, 9),
-        (Position(9), 3, None),
+        (Position(9), 3, 9),
         (Position(20), 9, None),
     ],
 )
