@@ -165,6 +165,8 @@ class Live:
                 await self._leg()
                 await asyncio.sleep(_DRAWING_S)
                 await self._look()
+            if not self._is_behind and self._follower.rest():
+                self._stage.show_live()
         except Refusal:  # the user has cancelled whatever there was
             pass
         except FAILURES as error:
@@ -208,10 +210,7 @@ class Live:
         follower, moment = self._follower, self._stage.moment
         if not follower.following or moment is None:
             return False
-        if follower.behind or (self._has_ended and moment.stop.why is not Why.END):
-            return True
-        follower.rest()
-        return False
+        return bool(follower.behind or (self._has_ended and moment.stop.why is not Why.END))
 
     async def _leg(self) -> None:
         leg = asyncio.ensure_future(

@@ -121,10 +121,10 @@ class Follower:
         was, self.following = self.following, False
         return was
 
-    def rest(self) -> None:
-        """The guest has come to the end: there is nothing to follow any more, if nothing comes."""
-        if not self.may_follow:
-            self.following = False
+    def rest(self) -> bool:
+        """The guest has come to the end of what there is: whether it followed till now, and there
+        is nothing to follow any more."""
+        return not self.may_follow and self.pause()
 
     # ---- words
 

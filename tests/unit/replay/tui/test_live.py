@@ -64,6 +64,7 @@ class Stage:
         self.said: list[str] = []
         self.log: list[str] = []
         self.now_s = 0.0
+        self.standing = ""
         self.moment: Moment | None = explorer.look({})
         self.live = Live(self, process=process, clock=lambda: self.now_s)  # type: ignore[arg-type]
 
@@ -77,7 +78,8 @@ class Stage:
         self.live.moved(self.moment)
         return self.moment
 
-    def show_live(self) -> None: ...
+    def show_live(self) -> None:
+        self.standing = self.recording.follower.standing()
 
     def say(self, text: str, *, bad: bool = False) -> None:
         self.said.append(text)
@@ -159,6 +161,7 @@ def test_it_is_followed_to_its_end(stage: Stage, growing: BeingRecorded) -> None
         assert not stage.live.over or not growing.left
     assert stage.moment is not None
     assert stage.moment.stop.why is Why.END
+    assert stage.standing == ""
     stage.beat()
     assert stage.live.over
     assert "finished: the guest exited with status 7" in str(stage.recording.title())

@@ -24,8 +24,10 @@ def test_a_recording_is_followed_to_its_end() -> None:
     assert seen.look(0.5, Sighting(600, written=True))
     assert not seen.look(1.0, Sighting(600, written=True))
     assert plain(seen.title()) == "● recording 500 events/s · following"
+    assert not seen.rest()
     assert seen.look(1.5, EXITED)
-    seen.rest()
+    assert seen.rest()
+    assert not seen.rest()
     assert (seen.recorder, seen.following, seen.may_follow) == (Recorder.DONE, False, False)
     assert plain(seen.title()) == "finished: the guest exited with status 0"
 
