@@ -24,8 +24,9 @@ _SCRIPT = """\
 read _
 stty -g > before
 env {settings} {command}
-echo "status $?."
+status=$?
 stty -g > after
+echo "status $status."
 read _
 """
 _FLAGS = "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag} #{wrap_flag}"
