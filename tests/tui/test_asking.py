@@ -124,7 +124,7 @@ def test_frames_and_code(everything: Journey) -> None:
         assert "hvt_start" in s.pane("code").subtitle
         await s.command("frame")
         await s.command("frame x")
-        assert "not a number" in s.said[-1]
+        assert "not a frame's number" in s.said[-1]
         await s.command("list copy")
         assert s.used == "code"
         assert "copy" in s.pane("code").subtitle
