@@ -45,8 +45,8 @@ class ConsolePane(Pane):
         self._make_rows(reveal=True)
 
     def show_news(self) -> None:
-        """More text is known."""
-        self._make_rows(reveal=False)
+        """More text is known; who has looked at this moment's line does so still."""
+        self._make_rows(reveal=self._shown is not None and self.cursor == self._shown.here_row)
 
     def switch_view(self) -> None:
         """With what comes later, or without."""

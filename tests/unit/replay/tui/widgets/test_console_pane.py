@@ -44,7 +44,7 @@ def test_a_line_says_where_the_guest_stands(recording: Recording) -> None:
     show(Showing(pane), script)
 
 
-def test_more_text_leaves_the_cursor_alone(recording: Recording) -> None:
+def test_more_text_leaves_the_cursor_where_it_has_been_put(recording: Recording) -> None:
     pane = ConsolePane(recording)
 
     async def script(_: Pilot[None]) -> None:
@@ -52,8 +52,11 @@ def test_more_text_leaves_the_cursor_alone(recording: Recording) -> None:
         assert texts(pane.rows) == [f"{HERE} 4 ──", "… 0 % read"]
         say(recording, e1="one\n", e2="two\n")
         pane.show_news()
-        assert pane.cursor == 0
         assert len(pane.rows) == 3
+        assert pane.cursor == 2  # still where the guest stands
+        pane.move_cursor(1)
+        pane.show_news()
+        assert pane.cursor == 1
 
     show(Showing(pane), script)
 
