@@ -21,7 +21,6 @@ from textual.widgets import Footer
 from replay.export.words import one_line
 from replay.machine.position import Position
 from replay.player.errors import PlayerError
-from replay.player.stops import Stop, Why
 from replay.tui.completing import Known, completed
 from replay.tui.desk import Busy, Handler, Refusal, Way
 from replay.tui.explorer import FAILURES, Explorer, Moment, Trouble
@@ -30,7 +29,6 @@ from replay.tui.handlers.following import follow_target
 from replay.tui.layout import Layout
 from replay.tui.live import BEAT_S, Live, RecorderProcess
 from replay.tui.model.arrangement import PLACES
-from replay.tui.model.follower import Recorder
 from replay.tui.model.history import History
 from replay.tui.model.points import points_to_plain
 from replay.tui.model.rows import Role, Span, Target, visible
@@ -42,7 +40,7 @@ from replay.tui.opening import Opening
 from replay.tui.panes import make_groups
 from replay.tui.recording import Recording
 from replay.tui.screens.help import HelpScreen
-from replay.tui.screens.leaving import Leaving, LeavingScreen
+from replay.tui.screens.leaving import leave_or_ask
 from replay.tui.screens.symbols import SymbolScreen
 from replay.tui.undertaking import Undertaking
 from replay.tui.verbs import UnknownCommand, all_verbs, find_verb
@@ -228,7 +226,8 @@ class ReplayApp(App[int]):
         finally:
             self._end_journey()
         await self.travel("opening", self._opening.begin, remembered=False)
-        self._begin_to_live()
+        if self.live.begin(follow=self._opening.follows):
+            self.set_interval(BEAT_S, self._beat)
         for remark in self._opening.remarks:
             self.say(remark, bad=True)
 
@@ -364,15 +363,6 @@ class ReplayApp(App[int]):
         self._show_status()
         self.panes["rates"].show_news()
 
-    def _begin_to_live(self) -> None:
-        if self.live.over:
-            return
-        if self._opening.follows:
-            self.recording.follower.follow()
-        elif self.recording.follower.recorder is Recorder.AT_WORK:
-            self.say("this is being recorded now: Space follows it")
-        self.set_interval(BEAT_S, self._beat)
-
     def _beat(self) -> None:
         if not self.live.over:
             self.run_worker(self.live.beat(), group="live", exit_on_error=True)
@@ -457,15 +447,11 @@ class ReplayApp(App[int]):
         return fraction_of(self._begun, reached, end) if reached else None
 
     def _standing(self, moment: Moment) -> Standing:
-        end = Position(self.recording.trace.event_count)
-        stop = moment.stop
-        if stop.why is Why.END and moment.position < end:  # it was the end once
-            stop = Stop(moment.position, Why.REACHED)
         return Standing(
             moment.position,
-            end,
+            Position(self.recording.trace.event_count),
             moment.steps,
-            stop,
+            moment.stop,
             self.recording.time_ns(moment.position.event),
             moment.because or self.recording.follower.standing(),
             moment.ending,
@@ -643,20 +629,11 @@ class ReplayApp(App[int]):
 
     def leave(self) -> None:
         """See ``Desk``."""
-        if self.live.runs_recorder:
-            self.push_screen(LeavingScreen(), self._leaving)
-        else:
-            self.exit(0)
+        leave_or_ask(self, self.live.process)
 
     async def action_quit(self) -> None:
         """Ctrl-Q."""
         self.leave()
-
-    def _leaving(self, what: Leaving | None) -> None:
-        if what is Leaving.KEEP and self.live.process is not None:
-            self.live.process.release()
-        if what in (Leaving.KEEP, Leaving.STOP):
-            self.exit(0)
 
     def session(self) -> SessionState | None:
         """What is to be kept of the session; ``None`` where the guest was never seen."""

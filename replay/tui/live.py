@@ -125,10 +125,16 @@ class Live:
         """Whether nothing is left to be waited for."""
         return self._has_ended and self._knows_status and not self._follower.following
 
-    @property
-    def runs_recorder(self) -> bool:
-        """Whether the recorder is this program's and still at work."""
-        return self.process is not None and self.process.status is None
+    def begin(self, *, follow: bool) -> bool:
+        """The guest stands where the session begins: ``follow``, or offer it; whether there is
+        anything to ``beat`` for."""
+        if self.over:
+            return False
+        if follow:
+            self._follower.follow()
+        elif self._follower.recorder is Recorder.AT_WORK:
+            self._stage.say("this is being recorded now: Space follows it")
+        return True
 
     def switch(self) -> None:
         """Follow, or pause; raises ``Refusal`` where there is nothing to follow."""

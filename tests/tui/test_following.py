@@ -267,7 +267,7 @@ def test_what_the_recorder_says_at_its_end_is_shown(child: RecorderProcess, path
     async def script(s: Session) -> None:
         child.stop()
         await until(lambda: "finished" in s.header)
-        await until(lambda: not s.app.live.runs_recorder)
+        await until(lambda: child.status is not None)
         await until(lambda: "the recorder has ended with status 1" in "\n".join(s.output))
         assert any("terminated by signal 2" in line for line in s.output)
         await s.begin("q")

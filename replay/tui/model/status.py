@@ -110,6 +110,8 @@ def ending_text(ending: Ending | None) -> str:
 def _because(here: Standing) -> str:
     if here.because:
         return visible(here.because)
+    if here.stop.why is Why.END and here.position < here.end:  # of what was recorded then
+        return ""
     if here.stop.why is Why.END and here.ending is not None:
         return visible(ending_text(here.ending))
     return _WORDS.get(here.stop.why, "")

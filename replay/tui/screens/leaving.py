@@ -5,11 +5,13 @@ from __future__ import annotations
 import enum
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
+
+from replay.tui.live import RecorderProcess
 
 
 class Leaving(enum.Enum):
@@ -48,3 +50,18 @@ class LeavingScreen(ModalScreen[Leaving]):
     def action_choose(self, name: str) -> None:
         """A key was pressed."""
         self.dismiss(Leaving[name])
+
+
+def leave_or_ask(app: App[int], recorder: RecorderProcess | None) -> None:
+    """End the application; where a recorder of its own is still at work, ask first."""
+
+    def leave(what: Leaving | None) -> None:
+        if what is Leaving.KEEP and recorder is not None:
+            recorder.release()
+        if what in (Leaving.KEEP, Leaving.STOP):
+            app.exit(0)
+
+    if recorder is not None and recorder.status is None:
+        app.push_screen(LeavingScreen(), leave)
+    else:
+        app.exit(0)

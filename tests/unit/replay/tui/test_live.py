@@ -169,6 +169,14 @@ def test_it_is_followed_to_its_end(stage: Stage, growing: BeingRecorded) -> None
         stage.live.switch()
 
 
+def test_it_is_followed_at_once_or_offered(stage: Stage) -> None:
+    assert stage.live.begin(follow=False)
+    assert stage.said == ["this is being recorded now: Space follows it"]
+    assert stage.live.begin(follow=True)
+    assert stage.recording.follower.following
+    assert len(stage.said) == 1
+
+
 def test_it_is_paused_and_followed_again(stage: Stage, growing: BeingRecorded) -> None:
     stage.live.switch()
     stage.beat()
@@ -349,6 +357,8 @@ def test_one_beat_at_a_time(stage: Stage) -> None:
 def test_a_complete_recording_has_no_beat(everything: Journey) -> None:
     with on_stage(everything.path, everything.path.parent) as stage:
         assert stage.live.over
+        assert not stage.live.begin(follow=True)
+        assert not stage.recording.follower.following
         with pytest.raises(Refusal, match="over"):
             stage.live.switch()
 
@@ -362,7 +372,6 @@ def test_what_the_recorder_says_is_shown(everything: Journey) -> None:
         process.words = "solo5-record: warning\n"
         stage.beat()
         assert stage.log == ["solo5-record: warning"]
-        assert stage.live.runs_recorder
         process.words, process.status = "solo5-record: no more\n", 125
         stage.beat()
         assert stage.log[1:] == [
@@ -370,6 +379,5 @@ def test_what_the_recorder_says_is_shown(everything: Journey) -> None:
             "the recorder has ended with status 125",
         ]
         assert stage.said == ["the recorder has ended with status 125; o says more"]
-        assert not stage.live.runs_recorder
         stage.beat()
         assert len(stage.log) == 3

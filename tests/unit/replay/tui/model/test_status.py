@@ -86,3 +86,9 @@ def test_how_far_a_journey_is() -> None:
 )
 def test_times(ns: int, text: str) -> None:
     assert time_text(ns) == text
+
+
+def test_what_was_the_end_is_none_where_the_recording_has_grown() -> None:
+    stop = Stop(HERE, Why.END)
+    assert plain(standing_line(Standing(HERE, HERE, 1, stop))).endswith("the end of the recording")
+    assert plain(standing_line(Standing(HERE, END, 1, stop))).endswith("step 1")
