@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from replay.player.errors import BadPlace
 from replay.player.given_log import Chunk
 from replay.player.notebook import BadNotebook, notebook_path
 from replay.tui.model.rows import plain
-from replay.tui.recording import Recording, Times
+from replay.tui.recording import Recording, Times, sighting
+from tests.unit.replay.player.travelled import Journey
+from tests.unit.replay.tui.conftest import BeingRecorded, growing_copy
 from tests.unit.replay.tui.model.event_traces import (
     ARRIVED,
     POLLED,
@@ -23,7 +26,7 @@ from tests.unit.replay.tui.model.event_traces import (
     write,
 )
 from tests.unit.replay.tui.scanned import recorded, say, scanned
-from traces.reader import open_trace
+from traces.reader import Trace, open_trace
 
 RUN = [clock(5), PRINTED, SENT, clock(1_000_005), READ, ARRIVED, POLLED]
 
@@ -130,3 +133,60 @@ def test_a_trace_without_events(tmp_path: Path) -> None:
         assert recording.time_ns(0) == 0
         assert plain(recording.title()).startswith("app.mp")
         assert recording.place("end") == Position(0)
+
+
+@pytest.fixture
+def growing(everything: Journey) -> Iterator[BeingRecorded]:
+    with growing_copy(everything.path, blocks=1) as copy:
+        yield copy
+
+
+def grown(recording: Recording) -> None:
+    """What has come is known, as after a beat."""
+    written = recording.trace.being_written
+    assert recording.trace.refresh()
+    recording.follower.look(0.0, sighting(recording.trace, written=written))
+    recording.grow()
+    assert recording.scan()
+    assert recording._scanner is not None
+    recording._scanner.join()
+
+
+def test_a_recording_that_grows_is_known_to_its_end(trace: Trace, growing: BeingRecorded) -> None:
+    whole = scanned(trace)
+    with open_trace(growing.path) as begun:
+        recording = scanned(begun)
+        while growing.left:
+            growing.grow()
+            grown(recording)
+            assert recording.has_news()
+            assert recording.scanned == 1
+            assert recording.place("end") == Position(begun.event_count)
+        assert list(recording.frames._events) == list(whole.frames._events)
+        assert len(recording.frames) > 0
+        assert recording.columns.end_ns == whole.columns.end_ns
+        recording.close()
+    whole.close()
+
+
+def test_the_title_tells_how_it_grows(growing: BeingRecorded) -> None:
+    with open_trace(growing.path) as trace:
+        recording = scanned(trace)
+        assert "● recording" in plain(recording.title())
+        while growing.left:
+            growing.grow()
+            grown(recording)
+        name, state, *_ = plain(recording.title()).split(" · ")
+        assert (name, state) == (growing.path.name, "finished: the guest exited with status 7")
+        recording.close()
+
+
+def test_one_scan_at_a_time(trace: Trace) -> None:
+    recording = Recording(trace)
+    assert recording.scan()
+    scanner = recording._scanner
+    assert scanner is not None
+    started = recording.scan()
+    assert started != (recording._scanner is scanner)
+    scanner.join()
+    recording.close()
