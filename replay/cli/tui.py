@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.exit_codes import ReplayStatus
+from replay.cli.lifeline import end_with_parent
 from replay.cli.messages import say
 from replay.cli.signals import on_signals
 
@@ -74,6 +75,8 @@ def browse(
     if wanted.at is not None and wanted.at.event > trace.event_count:
         say(_PROGRAM, f"position {wanted.at} is behind the end, {trace.event_count}")
         return ReplayStatus.USAGE
+    if os.environ.get(_DRIVER):  # a page is of no use without its server
+        end_with_parent(os.getppid())
     if os.environ.get("NO_COLOR") == "":  # which says nothing (no-color.org), but not to Textual
         del os.environ["NO_COLOR"]
     from replay.tui.app import ReplayApp
