@@ -25,13 +25,14 @@ _PROGRAM = "solo5-record"
 class Attempt:
     """One run: ``outcome`` says how it ended (``halted``, ``misuse``, ``timeout``, ``interrupted``,
     ``device-failure``, ``not-recorded``), ``trace`` is what there is of it, ``status`` the exit
-    status of a recorder that made this one run."""
+    status of a recorder that made this one run, ``chaos`` what ``--chaos`` did."""
 
     status: int
     outcome: str
     trace: Path | None = None
     events: int = 0
     engine: str = ""
+    chaos: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ def _say(options: RecordOptions, told: Told) -> None:
     elif runs is not None:
         say(_PROGRAM, f"{counted(told.runs, 'run')} ended well")
     if not options.attempts.keep_good:
+        if attempt.chaos and told.kept:
+            say(_PROGRAM, attempt.chaos)
         for path in told.kept:
             events = counted(attempt.events, "event")
             say(_PROGRAM, f"{events} in {path}; `solo5-replay {path}`")

@@ -6,10 +6,12 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replay.cli.chaos_options import chaos_text, header_options
 from replay.cli.exit_codes import RecordStatus
 from replay.cli.messages import say
 from replay.cli.record_options import BadCommandLine, RecordOptions, parse_command_line, usage
@@ -61,7 +63,8 @@ def _attempt(options: RecordOptions) -> Attempt:
     recording = _Recording(options)
     status = _record(recording)
     events = 0 if recording.recorded is None else recording.recorded.events
-    return Attempt(status, recording.outcome(), recording.begun, events, recording.engine_name)
+    outcome, engine = recording.outcome(), recording.engine_name
+    return Attempt(status, outcome, recording.begun, events, engine, recording.chaos)
 
 
 def _refuse(error: BadCommandLine) -> int:
@@ -130,6 +133,7 @@ class _Recording:
         self.begun: Path | None = None
         self.recorded: Recorded | None = None
         self.engine_name = ""
+        self.chaos = ""
         self.tender = HVT
 
     def remains(self) -> str:
@@ -231,9 +235,12 @@ class _Recording:
                 on_error=ends_the_run if machine.monitor.host_errors_end_the_run else is_answered,
             )
             source = debugging.source(LiveSource(plan.cpu, plan.tsc_hz, host))
-            header = self._header(plan, image, name)
+            chaos = self._options.chaos.around(source, plan.tsc_hz)
+            header = self._header(plan, image, name, header_options(chaos))
             with stopper.watching(machine), debugging:
-                recorded, path = self._to_new_trace(machine, source, header, debugging.drive)
+                recorded, path = self._to_new_trace(
+                    machine, chaos or source, header, debugging.drive
+                )
             self.recorded = recorded
             self._dump_core(machine, recorded)
             self._explain_agent(name, engine)
@@ -241,6 +248,10 @@ class _Recording:
             machine.close()
         for note in machine.notes:
             self._explain(note)
+        if chaos is not None:
+            self.chaos = chaos_text(chaos)
+            if not self._options.quiet:
+                say(_PROGRAM, self.chaos)
         return self._report(recorded, stopper, path)
 
     def _boot(self, plan: MachinePlan, image: GuestImage) -> tuple[Machine, Choice]:
@@ -265,7 +276,9 @@ class _Recording:
         self._explain(f"engine {choice.name}, {memory}, cpu {plan.cpu.name}")
         return machine, choice
 
-    def _header(self, plan: MachinePlan, image: GuestImage, engine: str) -> Header:
+    def _header(
+        self, plan: MachinePlan, image: GuestImage, engine: str, options: Mapping[str, object]
+    ) -> Header:
         import time
 
         from replay.machine.plan import header_of
@@ -276,6 +289,7 @@ class _Recording:
             header_of(plan, image, engine=engine, created_by=CREATED_BY, embed=self._options.embed),
             recorded_at_ns=time.clock_gettime_ns(time.CLOCK_REALTIME),
             host={"system": host.sysname, "release": host.release, "machine": host.machine},
+            options=options,
         )
 
     def _to_new_trace(

@@ -20,6 +20,7 @@ from replay.cli.attempt_options import (
     add_attempt_options,
     attempt_options,
 )
+from replay.cli.chaos_options import ChaosOptions, add_chaos_options, chaos_options
 from replay.cli.device_options import (
     BadDeviceOption,
     DeviceOptions,
@@ -48,6 +49,8 @@ examples:
       look at it while it runs, and go back in it; Space pauses and follows
   solo5-record --until-failure 100 --timeout 60 --self-check app.hvt
       run it until it fails, keep the trace of that run alone, and replay it once
+  solo5-record --chaos --until-failure 100 app.hvt
+      the same in a world of late waits, jumping clocks, lost frames and failing disks
   solo5-replay app.mp
       run it again, exactly
 
@@ -57,7 +60,9 @@ guests 128 and a signal's number where a tender would die of it: 139 for a fault
 a forbidden system call
 """
 _EXECUTABLE_HEAP = "--x-exec-heap"  # whatever follows in the word means nothing
-_VALUED = frozenset(("-o", "--output", "--mem", "--engine", "--cpu", *VALUED_ATTEMPT_OPTIONS))
+_VALUED = frozenset(
+    ("-o", "--output", "--mem", "--engine", "--cpu", "--chaos-seed", *VALUED_ATTEMPT_OPTIONS)
+)
 _OLD_SPELLINGS = (
     (re.compile(r"--disk(=.*)?", re.DOTALL), "--block:NAME=FILE"),
     (re.compile(r"--net(=.*)?", re.DOTALL), "--net:NAME=TAP"),
@@ -97,6 +102,7 @@ class RecordOptions:
     quiet: bool
     verbose: bool
     attempts: AttemptOptions = field(default_factory=AttemptOptions)
+    chaos: ChaosOptions = field(default_factory=ChaosOptions)
 
     def traces(self) -> Iterator[Path]:
         """The file to record into, or those of which the first that does not exist is meant."""
@@ -137,6 +143,7 @@ def parse_command_line(words: Sequence[str]) -> RecordOptions:
             quiet=given.quiet,
             verbose=given.verbose,
             attempts=attempt_options(given),
+            chaos=chaos_options(given),
         )
     except (BadCommandLine, BadDeviceOption, ValueError) as error:
         raise BadCommandLine(str(error), guest) from error
@@ -235,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("-q", "--quiet", action="store_true", help="say nothing at the end")
     how.add_argument("-v", "--verbose", action="store_true", help="say what is used")
     add_attempt_options(parser)
+    add_chaos_options(parser)
     return parser
 
 

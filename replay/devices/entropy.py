@@ -12,6 +12,11 @@ def read_random_word(call: RandomWord) -> RandomReading:
     return RandomReading(secrets.randbits(call.bits))
 
 
+def random_seed(limit: int) -> int:
+    """A number of at most ``limit``, from which others are made."""
+    return secrets.randbelow(limit + 1)
+
+
 def random_mac() -> bytes:
     """A random MAC address: locally administered, not multicast."""
     first, *rest = secrets.token_bytes(6)

@@ -97,6 +97,10 @@ class Recorder:
         plan = case_plan(case, self.guest(program), f"{program}.{TARGET}")[0]
         return self._record(plan, scripted_world(case, plan))
 
+    def record_plan(self, plan: MachinePlan, source: Source) -> Recording:
+        """What is booted for ``plan``, in another world."""
+        return self._record(plan, source)
+
     def _record(
         self,
         plan: MachinePlan,

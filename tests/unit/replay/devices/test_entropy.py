@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitors.calls.traps import RandomWord
-from replay.devices.entropy import random_mac, read_random_word
+from replay.devices.entropy import random_mac, random_seed, read_random_word
 
 
 @pytest.mark.parametrize("seed", [True, False])
@@ -27,3 +27,7 @@ def test_addresses_are_local_and_for_one_receiver() -> None:
     for mac in addresses:
         assert len(mac) == 6
         assert mac[0] & 0b11 == 0b10
+
+
+def test_seeds_are_within_their_limit() -> None:
+    assert {random_seed(1) for _ in range(200)} == {0, 1}
