@@ -105,9 +105,11 @@ class EventsPane(Pane):
         self._show_filter()
 
     def on_worker_state_changed(self) -> None:
-        """What came just when a filter was at its end is looked through, too."""
+        """What came just when a filter was at its end is looked through, too; and how many it found
+        is known only now."""
         if self._filter is not None:
             self._look_through(self._filter)
+        self._show_filter()
 
     def switch_time(self) -> None:
         """Times of the day, or since the start."""

@@ -96,6 +96,20 @@ def test_a_filter_by_kind_and_text(recording: Recording) -> None:
     show(Showing(pane), script)
 
 
+def test_how_many_were_found_is_told_when_the_filter_has_come_to_its_end(
+    recording: Recording,
+) -> None:
+    pane = EventsPane(recording)
+
+    async def script(pilot: Pilot[None]) -> None:
+        pane.set_filter("monotonic")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()  # nobody has any news of a recording that is complete
+        assert pane.subtitle == "& monotonic · 2"
+
+    show(Showing(pane), script)
+
+
 def test_searching_from_the_cursor(recording: Recording) -> None:
     pane = EventsPane(recording)
 
