@@ -89,11 +89,20 @@ class MemoryPane(Pane):
         self._make_rows()
 
     def go_to(self, address: int) -> None:
-        """Put the cursor on a byte."""
-        self._at = max(0, min(address, self._memory_bytes - 1))
-        self._make_rows()
+        """Put the cursor on a byte, with what is around it in sight: who looks at an address wants
+        the bytes behind it as well."""
+        self._put(address)
+        self.reveal(self.cursor)
+        self._want()
+
+    def _move_to(self, address: int) -> None:
+        self._put(address)
         self._keep_in_sight()
         self._want()
+
+    def _put(self, address: int) -> None:
+        self._at = max(0, min(address, self._memory_bytes - 1))
+        self._make_rows()
 
     def _want(self) -> None:
         self.post_message(self.WantsLook(self))
@@ -142,7 +151,7 @@ class MemoryPane(Pane):
 
     def action_byte(self, by: int) -> None:
         """The cursor to another byte."""
-        self.go_to((self._at or 0) + by)
+        self._move_to((self._at or 0) + by)
 
     def on_click(self, event: events.Click) -> None:
         """The cursor to the byte that was clicked."""
@@ -153,7 +162,7 @@ class MemoryPane(Pane):
     def _go(self, row: int) -> None:
         at = self._at or 0
         row = max(0, min(row, len(self.rows) - 1))
-        self.go_to(row * self._row_bytes + at % self._row_bytes)
+        self._move_to(row * self._row_bytes + at % self._row_bytes)
 
     # ---- searching
 

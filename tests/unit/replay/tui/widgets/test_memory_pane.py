@@ -68,6 +68,24 @@ def test_bytes_at_an_address_and_the_pointer_there(
     assert Pane.WantsLook(pane) in told
 
 
+def test_what_is_behind_an_address_is_in_sight_with_it(
+    pane: MemoryPane, explorer: Explorer
+) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        visit(pane, explorer, lambda e: e.to_goal("tick", Direction.FORWARD))
+        far = at(pane) // 2
+        pane.go_to(far)
+        await pilot.pause()
+        height = pane.scrollable_content_region.height
+        row = pane.cursor - pane.scroll_offset.y
+        assert 0 < row < height - 1
+        await pilot.press(*["down"] * (height - row))  # by keys it goes on line by line
+        await pilot.pause()
+        assert pane.cursor - pane.scroll_offset.y == height - 1
+
+    show(Showing(pane), script)
+
+
 def test_a_pointer_is_followed(pane: MemoryPane, explorer: Explorer) -> None:
     async def script(pilot: Pilot[None]) -> None:
         visit(pane, explorer, lambda e: e.to_goal("tick", Direction.FORWARD))
