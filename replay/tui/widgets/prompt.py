@@ -15,6 +15,8 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
 _HISTORY_MAX = 200
+_REPLACED = "&"
+"""Prefixes whose line comes with what it was before, which the first letter replaces."""
 
 Complete = Callable[[str, str], Sequence[str]]
 """What a text behind a prefix may be completed to, the likeliest first."""
@@ -72,6 +74,8 @@ class Prompt(Horizontal):
         self._label.update(prefix)
         self._input.value = text
         self._input.cursor_position = len(text)
+        if prefix in _REPLACED and text:
+            self._input.select_all()
         self.display = self._opening = True
         self.screen.set_focus(self._input)  # at once: the next key is for it
 

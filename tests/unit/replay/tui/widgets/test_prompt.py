@@ -156,6 +156,20 @@ def test_what_was_typed_before_is_suggested_behind_what_there_is() -> None:
     driving(prompt, script)
 
 
+def test_a_filter_is_typed_over_and_a_command_is_gone_on_with() -> None:
+    prompt = Prompt(complete)
+
+    async def script(pilot: Pilot[None]) -> None:
+        for prefix, before, after in (("&", "net", "x"), (":", "seek ", "seek x")):
+            prompt.open(prefix, before)
+            await drawn(pilot)
+            assert typed(prompt) == before
+            await pilot.press("x")
+            assert typed(prompt) == after
+
+    driving(prompt, script)
+
+
 def test_markup_is_none() -> None:
     prompt = Prompt(complete)
 
