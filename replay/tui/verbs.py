@@ -99,6 +99,7 @@ ASKING = VerbGroup(
         Verb("last", "go to the last write of a value", "W", "[EXPR|$REGISTER]", ("last-write",)),
         Verb("print", "the value of an expression", "", "[/FMT] EXPR", ("p", "inspect")),
         Verb("x", "memory at an address, in the memory pane", "", "[/FMT] ADDRESS"),
+        Verb("backtrace", "the calls that lead here, in the stack pane", "", "", ("bt", "where")),
         Verb("frame", "look at a call on the stack", "", "[N]", ("f",)),
         Verb("up", "the caller's frame", "ctrl+up", "[N]"),
         Verb("down", "the callee's frame", "ctrl+down", "[N]"),

@@ -37,6 +37,7 @@ class Asking:
             "last": self._last,
             "print": self._print,
             "x": self._examine,
+            "backtrace": self._backtrace,
             "frame": self._frame,
             "up": partial(self._frames, 1),
             "down": partial(self._frames, -1),
@@ -93,6 +94,9 @@ class Asking:
             lambda explorer: parse_value(text, explorer.symbols)(explorer.timeline),
         )
         show_memory(self._desk, address)
+
+    async def _backtrace(self, _: str) -> None:
+        self._desk.reveal(StackPane.NAME)
 
     async def _frame(self, argument: str) -> None:
         if argument and not (argument.isdecimal() and len(argument) < _DIGITS_MAX):

@@ -12,9 +12,11 @@ from replay.tui.model.status import ending_text, time_text
 async def answer_info(desk: Desk, argument: str) -> None:
     """Tell about one of the subjects, the first that begins so; raises ``Refusal`` where it is none
     of them."""
-    word = argument.strip()
+    word, _, rest = argument.strip().partition(" ")
     subject = next((name for name in SUBJECTS if word and name.startswith(word)), None)
-    if subject is None:
+    if subject is None or (
+        rest and subject not in _PANES
+    ):  # a pane shows the one that is named, too
         raise Refusal(f"info tells about {', '.join(SUBJECTS)}")
     if subject == "line":
         desk.answer(await _line(desk))

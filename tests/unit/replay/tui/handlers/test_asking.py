@@ -38,6 +38,11 @@ def test_printing_is_answered_and_mistakes_are_refused(desk: FakeDesk) -> None:
     assert len(desk.answers) == 1
 
 
+def test_the_backtrace_is_a_pane(desk: FakeDesk) -> None:
+    desk.do("backtrace")
+    assert desk.did == ["reveal stack"]
+
+
 def test_why_a_value_is_what_it_is(desk: FakeDesk, everything: Journey) -> None:
     desk.do("end")
     desk.do("why", "u8[&box + 768]")

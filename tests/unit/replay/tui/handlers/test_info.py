@@ -18,14 +18,21 @@ def told(desk: FakeDesk, subject: str) -> str:
     return desk.answers[-1]
 
 
-@pytest.mark.parametrize("subject", ["", "  ", "x", "tracery"])
+@pytest.mark.parametrize("subject", ["", "  ", "x", "tracery", "line 5"])
 def test_what_it_does_not_know_it_refuses_with_a_list(early_desk: FakeDesk, subject: str) -> None:
     with pytest.raises(Refusal, match=", ".join(SUBJECTS)):
         told(early_desk, subject)
 
 
 @pytest.mark.parametrize(
-    ("word", "pane"), [("b", "watches"), ("reg", "registers"), ("s", "stack"), ("so", "code")]
+    ("word", "pane"),
+    [
+        ("b", "watches"),
+        ("reg", "registers"),
+        ("registers rip", "registers"),
+        ("s", "stack"),
+        ("so", "code"),
+    ],
 )
 def test_what_a_pane_shows_is_shown_there(early_desk: FakeDesk, word: str, pane: str) -> None:
     early_desk.panes = {**early_desk.panes, pane: early_desk.code}
