@@ -14,6 +14,8 @@ from replay.tui.model.rows import Target
 from replay.tui.model.symbol_search import SymbolNames, SymbolRows
 from replay.tui.widgets.rows_view import RowsView
 
+_NOTHING = "nothing has such a name · inlined everywhere? :list NAME"
+
 
 class SymbolScreen(ModalScreen[Target | None]):
     """Ends with what was chosen, or ``None``."""
@@ -74,4 +76,6 @@ class SymbolScreen(ModalScreen[Target | None]):
 
     def _search(self, text: str) -> None:
         self._found = SymbolRows(self._names.search(text))
+        is_in_vain = bool(text.strip()) and not self._found
+        self.query_one(Vertical).border_subtitle = _NOTHING if is_in_vain else ""
         self.query_one(RowsView).set_rows(self._found, cursor=0)

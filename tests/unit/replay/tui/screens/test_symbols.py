@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from textual.containers import Vertical
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from replay.player.symbols import Symbol
 from replay.tui.model.rows import Target, ToCode, ToMemory
@@ -57,7 +59,14 @@ def test_escape_chooses_nothing_and_so_does_enter_where_nothing_is_found() -> No
         await pilot.press("escape")
 
     async def enter(pilot: Pilot[None]) -> None:
+        frame = pilot.app.screen.query_one(Vertical)
         assert rows(pilot) == []
+        assert "nothing has such a name" in str(frame.border_subtitle)
+        await pilot.press("end", "ctrl+u")
+        await drawn(pilot)
+        assert not frame.border_subtitle  # nothing was asked for
+        pilot.app.screen.query_one(Input).value = "nothing like it"
+        await drawn(pilot)
         await pilot.press("enter")
 
     assert choosing("net", leave) == [None]
