@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from monitors.calls import Call, Result
 from monitors.errors import BadAnswer
@@ -32,7 +32,7 @@ from replay.player.machine_view import MachineView
 from replay.player.session import Changes, recorded_plan
 from replay.player.source import ConsoleSink, Replaying
 from replay.player.travelling_engine import TravellingEngine, travelling_engine
-from replay.player.verifier import StateVerifier
+from replay.player.verifier import NoStates, StateVerifier
 from traces.errors import BadEvent
 from traces.reader import Trace
 
@@ -111,13 +111,20 @@ class RewindableReplay:
         self._print_new = console
         self._engine = travelling_engine()
         self.machine = boot_machine(recorded_plan(trace, changes or Changes()), self._engine)
+        with ExitStack() as undone:
+            undone.callback(self.machine.close)
+            self._blocks = BlockJournal()
+            undone.callback(self._blocks.close)
+            self._begin(trace, checkpoint_memory, verifies=not (changes and changes.calls_only))
+            undone.pop_all()
+
+    def _begin(self, trace: Trace, checkpoint_memory: int, *, verifies: bool) -> None:
         self._view = MachineView(self.machine)
         self._tap = _TappedMemory(self._engine)
         plan = self.machine.plan
         self.machine.memory = self.machine.monitor.memory(self._tap, plan.mem_size)
-        self._blocks = BlockJournal()
         self._source = Replaying(trace, self._print, self._blocks)
-        self._verifier = StateVerifier(self.machine, trace)
+        self._verifier = StateVerifier(self.machine, trace) if verifies else NoStates()
         self._door = Interposer(self.machine, self._source, (self._verifier, self))
         self._told = 0
         self._last_stretch = 0

@@ -20,7 +20,7 @@ from textual.widgets import Footer
 
 from replay.export.words import one_line
 from replay.machine.position import Position
-from replay.player.errors import PlayerError
+from replay.player.errors import GuestNeeded, PlayerError
 from replay.tui.completing import Known, completed
 from replay.tui.desk import Busy, Handler, Refusal, Way
 from replay.tui.explorer import FAILURES, Explorer, Moment, Trouble
@@ -65,6 +65,14 @@ _PROMPTING = frozenset(
 )
 _PREFIX_VERBS = {"/": "search", "&": "filter-by", "@": "symbol"}
 _REFUSALS = (Refusal, UnknownCommand, PlayerError)
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, GuestNeeded):
+        return f"the guest cannot run: {error} (--guest FILE)"
+    if isinstance(error, (*FAILURES, OSError)):
+        return f"the guest cannot run: {error}"
+    return f"the guest cannot run: {type(error).__name__}: {error}"
 
 
 class ReplayApp(App[int]):
@@ -220,12 +228,18 @@ class ReplayApp(App[int]):
         """Wait until the guest has booted, and go to where the session begins."""
         try:
             await asyncio.wrap_future(self.navigator.opened)
-        except (*FAILURES, OSError) as error:
-            self._show_trouble(Trouble(f"the guest cannot run: {error}"))
+        except Exception as error:
+            trouble = Trouble(f"{_why_not(error)}; what is recorded can be read")
+            self._show_trouble(trouble)
+            for pane in self.panes.values():
+                pane.show_trouble(trouble)
             return
         finally:
             self._end_journey()
-        await self.travel("opening", self._opening.begin, remembered=False)
+        try:
+            await self.travel("opening", self._opening.begin, remembered=False)
+        except Refusal:  # cancelled, before it had begun
+            await self.look_again()
         if self.live.begin(follow=self._opening.follows):
             self.set_interval(BEAT_S, self._beat)
         for remark in self._opening.remarks:

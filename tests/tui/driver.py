@@ -119,6 +119,8 @@ class Session:
             app._tick()
         elif self._is_to_be_drawn():
             app.screen._on_timer_update()
+        elif app.screen._compositor.size != app.size:  # it has not heard of another size yet
+            await asyncio.sleep(0)
         else:
             return any(each.message_queue_size for each in self._widgets())
         return True

@@ -21,6 +21,7 @@ def test_the_command_line(everything: Journey) -> None:
         await s.press("5", "colon")
         assert s.prompt.display
         await s.type("stepi 3")
+        assert s.screen()[-1].startswith(":stepi 3")
         await s.press("enter")
         assert s.moment.steps == 3
         assert not s.prompt.display

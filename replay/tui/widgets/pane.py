@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from replay.tui.widgets.rows_view import RowsView
 Look = Callable[[Explorer], object]
 """What a pane wants to know of the guest: asked in the timeline's thread, told in plain data."""
 
+_TROUBLE_CELLS_MIN = 20
 _SLICE_S = 0.008
 """How long a search may keep the screen waiting at a time."""
 
@@ -66,6 +68,12 @@ class Pane(RowsView):
     def look(self) -> Look | None:
         """What is to be asked for at every stop; ``None`` where the moment alone is enough."""
         return None
+
+    def show_trouble(self, trouble: Trouble) -> None:
+        """There is no guest to look at."""
+        if self.look() is not None:
+            width = max(_TROUBLE_CELLS_MIN, self.scrollable_content_region.width)
+            self.set_rows(message("\n".join(textwrap.wrap(trouble.text, width)), Role.BAD))
 
     def show(self, moment: Moment) -> None:
         """The guest stands somewhere else, or something else was looked at."""

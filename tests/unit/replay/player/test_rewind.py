@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from monitors.calls import Call, Result
 from monitors.calls.block import BlockRead
 from replay.machine.ending import Halted
 from replay.machine.position import Position
+from replay.player import rewind
 from replay.player.errors import BadPosition
 from replay.player.machine_view import MachineView
 from replay.player.rewind import RewindableReplay
@@ -16,6 +19,7 @@ from tests.unit.replay.player.travelled import (
     Moment,
     replaying,
 )
+from traces.reader import open_trace
 
 
 def moment(replay: RewindableReplay, journey: Journey) -> Moment:
@@ -118,3 +122,16 @@ def test_an_interrupt_ends_the_journey_under_way_and_no_other(journey: Journey) 
         replay.begin()
         replay.seek(goal.position)
         assert moment(replay, journey) == goal
+
+
+def test_nothing_is_left_of_a_replay_that_cannot_begin(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a verifier that cannot begin")
+
+    monkeypatch.setattr(rewind, "StateVerifier", fail)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with open_trace(journey.path) as trace, pytest.raises(ValueError, match="cannot begin"):
+        RewindableReplay(trace, checkpoint_memory=1 << 20)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
