@@ -112,13 +112,21 @@ def _because(here: Standing) -> str:
         return visible(here.because)
     if here.stop.why is Why.END and here.position < here.end:  # of what was recorded then
         return ""
-    if here.stop.why is Why.END and here.ending is not None:
+    if _has_ended(here):
         return visible(ending_text(here.ending))
     return _WORDS.get(here.stop.why, "")
 
 
+def _has_ended(here: Standing) -> bool:
+    """Whether the guest has come to its ending here, or somebody went to that very place."""
+    is_there = here.stop.why is Why.END or (
+        here.stop.why is Why.REACHED and here.position == here.end and not here.because
+    )
+    return is_there and here.ending is not None
+
+
 def _role(here: Standing) -> Role:
     ending = here.ending
-    if here.stop.why is Why.END and isinstance(ending, Halted | Misused):
+    if _has_ended(here) and isinstance(ending, Halted | Misused):
         return Role.BAD if ending.process_status else Role.GOOD
     return Role.MARK if here.stop.why in (Why.BREAK, Why.WATCH) else Role.DIM

@@ -43,11 +43,17 @@ def test_why_it_stands_there(why: Why, words: str) -> None:
     assert plain(line) == f"event 0/9,001 · step 0{words}"
 
 
+@pytest.mark.parametrize("why", [Why.END, Why.REACHED])  # by running into it, or by going there
 @pytest.mark.parametrize(("status", "role"), [(0, Role.GOOD), (1, Role.BAD)])
-def test_at_the_end_it_says_how_the_guest_ended(status: int, role: Role) -> None:
-    line = standing_line(Standing(END, END, 5, Stop(END, Why.END), ending=Halted(status)))
+def test_at_the_end_it_says_how_the_guest_ended(status: int, role: Role, why: Why) -> None:
+    line = standing_line(Standing(END, END, 5, Stop(END, why), ending=Halted(status)))
     assert plain(line).endswith(f"the guest exited with status {status}")
     assert line[-1].role is role
+
+
+def test_it_has_not_ended_before() -> None:
+    line = standing_line(Standing(HERE, END, 5, Stop(HERE, Why.REACHED), ending=Halted(1)))
+    assert plain(line).endswith("step 5")
 
 
 def test_a_reason_cannot_be_control() -> None:
