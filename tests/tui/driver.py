@@ -137,6 +137,13 @@ class Session:
             for screen in self.app.screen_stack:
                 yield from (each for each in screen.walk_children(with_self=True))  # type: ignore[misc]
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Until something is so, while other things go on."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while not condition():
+                await self.pilot._wait_for_screen()
+                await asyncio.sleep(0)
+
     async def press(self, *keys: str) -> None:
         """Keys, by Textual's names; each has had its effect before the next."""
         for key in keys:
