@@ -92,9 +92,11 @@ def _meanwhile(job: Callable[[], object], times: Times, draw: Callable[[], None]
     thread = threading.Thread(target=job)
     started = time.perf_counter()
     thread.start()
-    while thread.is_alive():
+    while True:
         with times.turn():
             draw()
+        if not thread.is_alive():
+            break
         time.sleep(_REFRESH_S)
     return time.perf_counter() - started
 

@@ -56,7 +56,7 @@ def verb_tables() -> str:
 
 def _below(kind: type) -> Iterator[type]:
     for each in kind.__subclasses__():
-        if vars(each).get("NAME"):
+        if vars(each).get("NAME") and each.__module__.startswith("replay."):
             yield each
         yield from _below(each)
 

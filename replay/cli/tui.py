@@ -77,6 +77,9 @@ def browse(
         return ReplayStatus.USAGE
     if os.environ.get(_DRIVER):  # a page is of no use without its server
         end_with_parent(os.getppid())
+    else:  # the terminal knows its size, now and later
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
     if os.environ.get("NO_COLOR") == "":  # which says nothing (no-color.org), but not to Textual
         del os.environ["NO_COLOR"]
     from replay.tui.app import ReplayApp

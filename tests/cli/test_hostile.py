@@ -111,7 +111,7 @@ def replay(here_run: Run) -> Finished:
     return here_run(replay_main, "--engine", "unicorn", TRACE, "--check")
 
 
-FAITHFUL, CUT = "faithful: ", "faithful so far: "
+FAITHFUL, CUT = "faithful, guest failed as recorded: ", "faithful so far: "
 DEEDS = [
     ("hvt", "int80", 255, "trap #"),
     ("hvt", "linux", 255, "trap #UD"),

@@ -290,7 +290,7 @@ def test_an_interface_that_disappears_is_an_spt_guests_own_affair(
     assert "FAILURE" in recorded.stdout
     replayed = tender.check()
     assert replayed.status == ReplayStatus.GUEST_FAILED, replayed.output
-    assert replayed.stdout.startswith("faithful: ")
+    assert replayed.stdout.startswith("faithful, guest failed as recorded: ")
 
 
 def test_an_open_descriptor_of_an_interface(tender: Tender, namespace: Namespace) -> None:

@@ -129,7 +129,8 @@ def tender(tmp_path: Path, guests: Path, request: pytest.FixtureRequest) -> Tend
 def assert_faithful(tender: Tender, recorded: Done) -> None:
     replayed = tender.check()
     assert replayed.status == (1 if recorded.status else 0), replayed.output
-    assert replayed.stdout.startswith("faithful: "), replayed.output
+    verdict = "faithful, guest failed as recorded: " if recorded.status else "faithful: "
+    assert replayed.stdout.startswith(verdict), replayed.output
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_a_live_guest_is_debugged_and_recorded(recordings: Recordings, tmp_path:
     # gdb has left at the end of its commands, and the guest has gone on.
     assert "is corrupt" in done.stdout
     assert done.returncode == 1
-    assert program(_REPLAY, trace, "--check").stdout.startswith("faithful: 501 events")
+    verdict = program(_REPLAY, trace, "--check").stdout
+    assert verdict.startswith("faithful, guest failed as recorded: 501 events")
 
 
 def test_the_exit_of_a_live_guest(recordings: Recordings, tmp_path: Path) -> None:
@@ -78,7 +79,8 @@ def test_the_exit_of_a_live_guest(recordings: Recordings, tmp_path: Path) -> Non
     assert "exited with code 01]" in done.stdout
     assert "No threads." in done.stdout
     assert done.returncode == 1
-    assert program(_REPLAY, trace, "--check").stdout.startswith("faithful: 501 events")
+    verdict = program(_REPLAY, trace, "--check").stdout
+    assert verdict.startswith("faithful, guest failed as recorded: 501 events")
 
 
 class Recorder:

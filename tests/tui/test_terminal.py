@@ -140,6 +140,11 @@ def test_the_terminal_has_another_size_while_something_runs(
         assert screen.is_restored()
 
 
+def test_the_terminal_knows_its_size_best(flaky: Path, open_terminal: Open) -> None:
+    with open_terminal((200, 60), flaky, COLUMNS="80", LINES="24") as screen:
+        screen.wait_for("1 Events", "3 Registers", "4 Stack")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_restores_the_terminal_and_keeps_the_session(
     number: signal.Signals, flaky: Path, open_terminal: Open
