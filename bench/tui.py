@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import sys
+import termios
 import time
 from pathlib import Path
 from statistics import median
@@ -26,6 +27,7 @@ _COLUMNS_GOAL_MIB = 60.0
 _MEMORY_GOAL_MIB = 300.0
 _STARTS = 5
 _ROW = b"ReadTsc"
+_SCREEN = (60, 200)
 _ROOT = Path(__file__).resolve().parents[1]
 _TURNS = {
     "jump": "60 rows anywhere",
@@ -121,9 +123,8 @@ def _first_screen_s(trace: Path) -> float:
     started = time.perf_counter()
     child, terminal = pty.fork()
     if child == 0:
-        os.environ.update(
-            bytecode_in(trace.parent), TERM="xterm-256color", COLUMNS="200", LINES="60"
-        )
+        os.environ.update(bytecode_in(trace.parent), TERM="xterm-256color")
+        termios.tcsetwinsize(0, _SCREEN)
         os.execv(program("solo5-replay"), ["solo5-replay", str(trace), "--tui"])
     seen = b""
     try:
