@@ -43,7 +43,7 @@ from replay.tui.screens.help import HelpScreen
 from replay.tui.screens.leaving import leave_or_ask
 from replay.tui.screens.symbols import SymbolScreen
 from replay.tui.undertaking import Undertaking
-from replay.tui.verbs import UnknownCommand, all_verbs, find_verb
+from replay.tui.verbs import UnknownCommand, Verb, all_verbs, find_verb
 from replay.tui.widgets.code_pane import CodePane
 from replay.tui.widgets.events_pane import EventsPane
 from replay.tui.widgets.line_view import LineView
@@ -67,6 +67,11 @@ _PREFIX_VERBS = {"/": "search", "&": "filter-by", "@": "symbol"}
 _REFUSALS = (Refusal, UnknownCommand, PlayerError)
 
 
+def _label(verb: Verb) -> str:
+    """What the footer says, which has little room."""
+    return verb.command.removesuffix("-continue")
+
+
 def _why_not(error: Exception) -> str:
     if isinstance(error, GuestNeeded):
         return f"the guest cannot run: {error} (--guest FILE)"
@@ -85,7 +90,7 @@ class ReplayApp(App[int]):
             Binding(
                 verb.keys,
                 f"verb('{verb.command}')",
-                verb.command,
+                _label(verb),
                 show=verb.shown,
                 priority=verb.command in _PROMPTING,
             )

@@ -58,6 +58,8 @@ class Layout:
         for place, widget in ((LEFT, groups[LEFT]), (CENTRE, groups[CENTRE]), (RIGHT, right)):
             widget.styles.width = f"{arrangement.widths.get(place, 100)}fr"
         height = arrangement.heights.get(RIGHT_BELOW, 100)
+        groups[CENTRE].set_class(LEFT in shown, "-beside")
+        right.set_class(bool(shown & {LEFT, CENTRE}), "-beside")
         groups[RIGHT_BELOW].styles.height = f"{height}fr"
         groups[RIGHT].styles.height = f"{100 - height if height < 100 else 100}fr"
         groups[BOTTOM].styles.height = (

@@ -182,7 +182,7 @@ SESSION = VerbGroup(
     "The session",
     (
         Verb("command", "type a command", ":", shown=True),
-        Verb("help", "this list", "f1,question_mark", "[COMMAND]", ("h",), shown=True),
+        Verb("help", "this list", "question_mark,f1", "[COMMAND]", ("h",), shown=True),
         Verb("theme", "change colours", "", "[NAME]"),
         Verb(
             "source", "look for source files in a folder, too", "", "FOLDER", ("directory", "dir")

@@ -29,6 +29,7 @@ FRAMES_MAX = 128
 """Of the calls that are told; a recursion may be far deeper."""
 
 WORDS_MAX = 1024
+_WIDTH_FOR_OFFSETS = 50
 _WORD_BYTES = 8
 _ADDRESS_MASK = (1 << 64) - 1
 _LONGEST_CALL = 7
@@ -247,11 +248,13 @@ def _border_line(frame: Frame) -> Line:
 def _word_line(word: Word, rsp: int, mark: str, width: int) -> Line:
     changed = Role.CHANGED if mark.strip() else Role.NUMBER
     spans = [
-        Span(f"{(word.address - rsp) & _ADDRESS_MASK:#06x} ", Role.DIM),
-        Span(f"{word.address:#010x}", Role.ADDRESS, ToMemory(word.address)),
+        Span(f"{word.address:08x}", Role.ADDRESS, ToMemory(word.address)),
         Span(f" {mark}"),
-        Span(f"{word.meaning.value:#018x}", changed, word.meaning.about),
-        Span(" returns to " if word.returns else " ", Role.COMMENT),
+        Span(f"{word.meaning.value:016x}", changed, word.meaning.about),
+        Span(" ret " if word.returns else " ", Role.COMMENT),
     ]
+    if width >= _WIDTH_FOR_OFFSETS:
+        offset = (word.address - rsp) & _ADDRESS_MASK
+        spans = [Span(f"{f'+{offset:x}':>5} ", Role.DIM), *spans]
     room = width - sum(len(span.text) for span in spans)
     return (*spans, *note_spans(word.meaning, room))

@@ -33,9 +33,9 @@ class Titles(Widget):
         height: 1;
         background: $panel;
         color: $text-muted;
-        & > .titles--active { color: $text; text-style: bold underline; }
+        & > .titles--active { color: $foreground; text-style: bold underline; }
         & > .titles--focused { background: $primary; color: $text; text-style: bold; }
-        & > .titles--subtitle { color: $text-muted; }
+        & > .titles--subtitle { color: $foreground-muted; }
     }
     """
 

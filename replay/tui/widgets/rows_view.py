@@ -39,7 +39,7 @@ class RowsView(ScrollView, can_focus=True):
         background: $surface;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 0;
-        & > .rows--cursor { background: $block-cursor-background 55%; text-style: bold; }
+        & > .rows--cursor { background: $primary-muted; text-style: bold; }
         & > .rows--blurred-cursor { background: $panel; }
     }
     """
