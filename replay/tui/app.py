@@ -19,7 +19,6 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from replay.export.words import one_line
-from replay.machine.position import Position
 from replay.player.errors import GuestNeeded, PlayerError
 from replay.tui.completing import Known, completed
 from replay.tui.desk import Busy, Handler, Refusal, Way
@@ -31,9 +30,8 @@ from replay.tui.live import BEAT_S, Live, RecorderProcess
 from replay.tui.model.arrangement import PLACES
 from replay.tui.model.history import History
 from replay.tui.model.points import points_to_plain
-from replay.tui.model.rows import Role, Span, Target, visible
+from replay.tui.model.rows import Role, Target, visible
 from replay.tui.model.session_state import SessionState
-from replay.tui.model.status import Standing, fraction_of, journey_line, standing_line
 from replay.tui.model.symbol_search import SymbolNames
 from replay.tui.navigator import Navigator, Opener
 from replay.tui.opening import Opening
@@ -54,11 +52,10 @@ from replay.tui.widgets.registers_pane import RegistersPane
 from replay.tui.widgets.rows_view import RowsView
 from replay.tui.widgets.scrubber_view import ScrubberView
 from replay.tui.widgets.stack_pane import StackPane
+from replay.tui.widgets.status_view import QUIET_TICKS, StatusView
 
 T = TypeVar("T")
 _TICK_S = 0.1
-_QUIET_TICKS = 2
-"""How long a journey does not show: most are over by then."""
 
 _PROMPTING = frozenset(
     ("command", "search", "filter", "seek", "bookmark", "note", "display")  # with no argument
@@ -130,7 +127,6 @@ class ReplayApp(App[int]):
         self._names: SymbolNames | None = None
         self._idle = asyncio.Event()
         self._is_awaited = False
-        self._begun = Position(0)
 
     # ---- the screen
 
@@ -146,7 +142,7 @@ class ReplayApp(App[int]):
                 yield groups["right"]
                 yield groups["right-below"]
         yield groups["bottom"]
-        yield LineView(id="status")
+        yield StatusView(self.recording)
         yield Prompt(self._completions)
         yield Footer(show_command_palette=False)
 
@@ -338,7 +334,7 @@ class ReplayApp(App[int]):
     async def _take_turn(self) -> None:
         """One more may wait for what is under way, if that is not long: keys are pressed fast."""
         while (journey := self._journey) is not None:
-            if self._is_awaited or journey.ticks >= _QUIET_TICKS:
+            if self._is_awaited or journey.ticks >= QUIET_TICKS:
                 raise Busy(f"{journey.title} is under way; Esc cancels it")
             self._is_awaited = True
             try:
@@ -351,7 +347,6 @@ class ReplayApp(App[int]):
     def _set_out(self, work: Undertaking) -> None:
         self._journey = work
         self._idle.clear()
-        self._begun = self._moment.position if self._moment else Position(0)
 
     # ---- a recording that goes on; see ``replay.tui.live.Stage``
 
@@ -446,35 +441,8 @@ class ReplayApp(App[int]):
         self.say(trouble.text, bad=True)
 
     def _show_status(self) -> None:
-        status = self.query_one("#status", LineView)
-        journey, trouble = self._journey, self._trouble
-        is_busy = journey is not None and journey.ticks >= _QUIET_TICKS
-        status.set_class(is_busy, "-busy")
-        status.set_class(trouble is not None and not is_busy, "-trouble")
-        if journey is not None and is_busy:
-            status.line = journey_line(journey.title, journey.ticks, self._fraction(journey))
-        elif self._moment is not None:
-            status.line = standing_line(self._standing(self._moment))
-        elif trouble is not None:
-            status.line = (Span(f"✗ {visible(trouble.text)}", Role.BAD),)
-
-    def _fraction(self, journey: Undertaking) -> float | None:
-        """How far it is, as far as that is known."""
-        if journey.fraction is not None:
-            return journey.fraction
-        reached, end = self.navigator.reached, Position(self.recording.trace.event_count)
-        return fraction_of(self._begun, reached, end) if reached else None
-
-    def _standing(self, moment: Moment) -> Standing:
-        return Standing(
-            moment.position,
-            Position(self.recording.trace.event_count),
-            moment.steps,
-            moment.stop,
-            self.recording.time_ns(moment.position.event),
-            moment.because or self.recording.follower.standing(),
-            moment.ending,
-            self._trouble.text if self._trouble is not None else "",
+        self.query_one(StatusView).show(
+            self._moment, self._trouble, self._journey, self.navigator.reached
         )
 
     # ---- verbs

@@ -189,7 +189,7 @@ def test_the_pointer_at_the_cursor_is_followed(everything: Journey) -> None:
         assert s.used == "code"
         assert "solo5_app_main" in s.pane("code").subtitle
         await s.press("4")
-        s.put_cursor("stack", "0x0008")
+        s.put_cursor("stack", "00ffff70")
         await s.press("enter")
         assert s.used == "memory"
 
@@ -211,7 +211,7 @@ def test_searching(everything: Journey) -> None:
         await s.command("search-next")
         assert "#15 " in s.row("events")
         await s.press("full_stop")
-        assert s.said[-1] == "'wallclock' is nowhere below in events"
+        assert s.said[-1] == "'wallclock' is nowhere below in events; , looks above"
         await s.command("search-previous")
         assert "#14 " in s.row("events")
         await s.press("5", "home")

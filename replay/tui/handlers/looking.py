@@ -108,7 +108,8 @@ class Looking:
         if work.is_cancelled:
             raise Refusal("cancelled")
         if not found:
-            raise Refusal(f"{text!r} is nowhere {where} in {pane.TITLE.lower()}")
+            other = {"below": "; , looks above", "above": "; . looks below"}.get(where, "")
+            raise Refusal(f"{text!r} is nowhere {where} in {pane.TITLE.lower()}{other}")
 
     async def _find_in_memory(self, pane: MemoryPane, step: int, work: Undertaking) -> bool:
         """In the timeline's thread, which alone may look at the guest."""

@@ -60,12 +60,14 @@ class Moving:
 
     async def _repeat(self, name: str, step: _Step, direction: Direction, argument: str) -> None:
         count = count_of(argument)
+        # The first stops of a run are passed over, the ends of steps are where the next begins.
+        goes_on = (Why.BREAK, Why.WATCH) if step is Explorer.proceed else (Why.REACHED,)
 
         def way(explorer: Explorer) -> Stop:
             wanted = explorer.wanted()
             stop = step(explorer, direction, wanted)
             for _ in range(count - 1):
-                if stop.why is not Why.REACHED:
+                if stop.why not in goes_on:
                     break
                 stop = step(explorer, direction, wanted)
             return stop

@@ -189,3 +189,12 @@ def test_before_the_guest_has_booted_there_is_no_here(early_desk: FakeDesk, verb
 def test_cancelling_is_the_desks(desk: FakeDesk) -> None:
     desk.do("cancel")
     assert desk.did == ["cancel"]
+
+
+def test_a_count_passes_over_the_first_stops_of_a_run(desk: FakeDesk, everything: Journey) -> None:
+    first, second = everything.at("tick")[:2]
+    desk.do("break", "tick")
+    desk.do("continue", "2")
+    assert here(desk) == second
+    desk.do("reverse-continue")
+    assert here(desk) == first
