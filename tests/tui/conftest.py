@@ -28,9 +28,11 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Journey:
 @pytest.fixture
 def private(everything: Journey, tmp_path: Path) -> Journey:
     """The same in a folder of its own, for tests that leave something beside it."""
-    path = tmp_path / everything.path.name
+    folder = tmp_path / everything.path.parent.name  # by which the source is known
+    folder.mkdir()
+    path = folder / everything.path.name
     path.write_bytes(everything.path.read_bytes())
-    (tmp_path / "main.c").write_bytes((everything.path.parent / "main.c").read_bytes())
+    (folder / "main.c").write_bytes((everything.path.parent / "main.c").read_bytes())
     return replace(everything, path=path)
 
 

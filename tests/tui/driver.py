@@ -71,6 +71,11 @@ def surveyed(path: Path) -> Surveyed:
     return _SURVEYS[path]
 
 
+def share_survey(of: Path, also: Path) -> None:
+    """A copy of a trace has the survey of the trace."""
+    _SURVEYS[also] = surveyed(of)
+
+
 class Session:
     """One application under test, with its pilot."""
 
@@ -82,6 +87,11 @@ class Session:
         """From now on the screen is drawn when it is looked at only, which takes most of the time
         otherwise."""
         self.app._batch_count += 1
+
+    def go_on_drawing(self) -> None:
+        """As before ``stop_drawing``."""
+        self.app._batch_count -= 1
+        self.app.screen.refresh(layout=True)
 
     def draw(self) -> None:
         """Draw the screen as it is now."""
@@ -400,10 +410,8 @@ def make_app(
 
 @contextlib.asynccontextmanager
 async def running(app: ReplayApp, size: tuple[int, int]) -> AsyncIterator[Session]:
-    """While inside, the application runs, and no key waits for the processor to be idle."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("textual.app", "textual.pilot"):
-            patch.setattr(f"{module}.wait_for_idle", _at_once)
+    """While inside, the application runs."""
+    with pytest.MonkeyPatch.context() as patch, at_once():
         app.animation_level = "none"
         app.NOTIFICATION_TIMEOUT = _FOR_EVER_S
         patch.setattr(app, "_refresh_notifications", lambda: None)  # they would pile up
@@ -412,5 +420,14 @@ async def running(app: ReplayApp, size: tuple[int, int]) -> AsyncIterator[Sessio
             yield Session(app, pilot)
 
 
-async def _at_once(*_: float) -> None:
-    await asyncio.sleep(0)
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """While inside, no key waits for the processor to be idle."""
+
+    async def wait_for_idle(*_: float) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("textual.app", "textual.pilot"):
+            patch.setattr(f"{module}.wait_for_idle", wait_for_idle)
+        yield
