@@ -108,7 +108,7 @@ STEPS = st.lists(
 
 @pytest.mark.slow
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,4 +1,4 @@
-"""Recordings to look at, each made once; one process has all tests of this folder."""
+"""Recordings to look at, each made once in every process that has tests of this folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import pytest
 
 from tests.gdb.recordings import Recordings
 from tests.unit.replay.player.travelled import Journey, make_journey
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The guests are built and recorded once."""
-    folder = Path(__file__).parent
-    for item in items:
-        if folder in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("tui"))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 import pytest
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -40,7 +41,7 @@ P = ParamSpec("P")
 WIDE, NARROW, LARGE = (160, 50), (80, 24), (200, 60)
 _PATIENCE_S = 120
 _FOR_EVER_S = 1e6
-_ROWS_MAX = 5000
+_ROWS_MAX = 1000
 _QUIET_ROUNDS = 2
 ENGINE = "unicorn"
 """The engine of surveys: the one that is the same on every machine."""
@@ -225,10 +226,20 @@ class Session:
         """The name of the pane in use."""
         return self.app.pane.NAME
 
+    def seen(self) -> list[str]:
+        """The names of the panes that are on the screen."""
+        self.draw()
+        panes = self.app.panes.values()
+        return [pane.NAME for pane in panes if pane.region.area > 0 and pane.is_on_screen]
+
     def is_seen(self, pane: str) -> bool:
         """Whether a pane is on the screen."""
+        return pane in self.seen()
+
+    def size_of(self, pane: str) -> Size:
+        """How large a pane is on the screen."""
         self.draw()
-        return self.pane(pane).region.area > 0 and self.pane(pane).is_on_screen
+        return self.pane(pane).size
 
     def put_cursor(self, pane: str, text: str) -> None:
         """The cursor on the first row of a pane that has ``text`` in it."""

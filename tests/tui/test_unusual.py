@@ -24,6 +24,7 @@ from tests.unit.replay.player.travelled import Journey
 from tests.unit.replay.tui.model.guests import stripped
 
 PANE_KEYS = "1234567890Yo"
+MIDDLE = (120, 36)
 
 
 async def look_at_everything(s: Session) -> None:
@@ -55,13 +56,12 @@ def assert_clean(s: Session) -> None:
 def test_the_terminal_may_have_any_size(everything: Journey) -> None:
     async def script(s: Session) -> None:
         await s.command("until tick")
-        for size in ((200, 60), (80, 24), (40, 10), (20, 5), (10, 3), (1, 1), (10, 3), (300, 8)):
+        for size in ((80, 24), (40, 10), (10, 3), (1, 1), (300, 8)):
             await s.resize(*size)
             assert [len(line) for line in s.screen()] == [size[0]] * size[1]
-            await s.press("i", "6", "2", "tab")
-            await s.command("step")
+            await s.press("i", "6", "tab")
         await s.resize(*LARGE)
-        assert all(s.is_seen(pane) for pane in ("events", "code", "registers", "stack", "memory"))
+        assert s.seen() == ["events", "code", "registers", "stack", "memory"]
         assert s.moment.steps > 0
         assert_clean(s)
 
@@ -141,7 +141,7 @@ def test_nothing_of_a_guest_is_more_than_text(tmp_path: Path) -> None:
         await look_at_everything(s)
         assert not set(ESCAPES[:1] + "\x07\x9b") & set(s.app.picture())
 
-    drive(path, script, size=LARGE)
+    drive(path, script, size=MIDDLE)
 
 
 def test_a_header_of_anybody(everything: Journey, tmp_path: Path) -> None:
