@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -22,7 +22,7 @@ from replay.export.words import one_line
 from replay.player.errors import GuestNeeded, PlayerError
 from replay.tui.completing import Known, completed
 from replay.tui.desk import Busy, Handler, Refusal, Way
-from replay.tui.explorer import FAILURES, Explorer, Moment, Trouble
+from replay.tui.explorer import A_BUG, FAILURES, Explorer, Moment, Trouble
 from replay.tui.handlers import all_handlers
 from replay.tui.handlers.following import follow_target
 from replay.tui.layout import Layout
@@ -469,8 +469,12 @@ class ReplayApp(App[int]):
         self.run_worker(self._handle(command, argument), group="verbs", exit_on_error=True)
 
     async def _handle(self, command: str, argument: str) -> None:
+        await self._told(self._handlers[command](argument))
+
+    async def _told(self, work: Awaitable[None]) -> None:
+        """Do it, and tell what goes wrong."""
         try:
-            await self._handlers[command](argument)
+            await work
         except Busy as error:
             self._notify_once(str(error), "warning")  # a key may be held all the while
         except _REFUSALS as error:
@@ -478,7 +482,7 @@ class ReplayApp(App[int]):
         except OSError as error:
             self.say(f"{error.filename or 'this host'}: {error.strerror}", bad=True)
         except Exception as error:  # nobody shall lose a session to a mistake of ours
-            self.say(f"this is a bug of solo5-replay: {type(error).__name__}: {error}", bad=True)
+            self.say(f"{A_BUG}: {type(error).__name__}: {error}", bad=True)
             self.log_answer("".join(traceback.format_exception(error)), Role.DIM)
 
     def on_prompt_entered(self, event: Prompt.Entered) -> None:
@@ -646,7 +650,7 @@ class ReplayApp(App[int]):
         self._choose(event.target)
 
     def _choose(self, target: Target) -> None:
-        self.run_worker(self._follow(target), group="verbs", exit_on_error=True)
+        self.run_worker(self._told(follow_target(self, target)), group="verbs", exit_on_error=True)
 
     async def on_pane_wants_look(self, event: Pane.WantsLook) -> None:
         """A pane wants to see something else of the guest where it stands."""
@@ -672,9 +676,3 @@ class ReplayApp(App[int]):
             self._moment = self._moment.with_seen(seen.seen)
             pane.show(self._moment)
             self._show_details()
-
-    async def _follow(self, target: Target) -> None:
-        try:
-            await follow_target(self, target)
-        except _REFUSALS as error:
-            self.say(str(error), bad=True)

@@ -40,6 +40,9 @@ _LONGEST = 15
 _NUMBER_BYTES = 8
 _ACCESSED = {Access.WRITE: "written", Access.READ: "read", Access.READ_WRITE: "accessed"}
 
+A_BUG = "this is a bug of solo5-replay"
+"""How the user is told of what should never be."""
+
 FAILURES = (EngineError, MonitorError, PlayerError, TraceError)
 """What a journey may end with; the guest then stands somewhere, and other ways stay open."""
 
@@ -334,3 +337,5 @@ def _seen(look: Callable[[Explorer], object], explorer: Explorer) -> object:
         return look(explorer)
     except FAILURES as error:
         return Trouble(str(error))
+    except Exception as error:  # one pane has nothing to show then, and all others have
+        return Trouble(f"{A_BUG}: {type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from replay.tui.explorer import A_BUG
 from replay.tui.verbs import all_verbs
 from tests.tui.driver import NARROW, Session, make_app, running
 from tests.unit.replay.player.travelled import make_journey
@@ -95,7 +96,7 @@ async def survive(path: Path, steps: list[tuple[str, str]]) -> None:
 def assert_well(s: Session, text: str) -> None:
     """It is alive, and nothing that it said was a mistake of its own."""
     assert s.app.is_running
-    assert not any("bug of solo5-replay" in said for said in s.said), (text, s.output[-30:])
+    assert not any(A_BUG in said for said in s.said), (text, s.output[-30:])
     assert all(said.isprintable() for said in s.said)
 
 

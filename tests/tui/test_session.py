@@ -254,3 +254,18 @@ def test_quit(everything: Journey) -> None:
 
     drive(everything.path, by_command)
     assert drive(everything.path, by_key, size=WIDE).return_code == 0
+
+
+def test_a_mistake_of_ours_is_told_and_ends_nothing(everything: Journey) -> None:
+    async def fail(_: str) -> None:
+        raise KeyError("of ours")
+
+    async def script(s: Session) -> None:
+        s.app._handlers = {**s.app._handlers, "step": fail}
+        await s.press("s")
+        assert s.said[-1] == "this is a bug of solo5-replay: KeyError: 'of ours'"
+        assert any("Traceback" in line for line in s.output)
+        await s.press("n")
+        assert s.moment.steps == 1
+
+    drive(everything.path, script)

@@ -8,7 +8,7 @@ from replay.machine.ending import Halted
 from replay.machine.position import Position
 from replay.player.errors import BadPosition, PlayerError
 from replay.player.stops import Break, Direction, Stop, Wanted, Why
-from replay.tui.explorer import Explorer, NeverWritten, NotThere, Trouble
+from replay.tui.explorer import A_BUG, Explorer, NeverWritten, NotThere, Trouble
 from tests.unit.replay.player.travelled import Journey
 
 ON, BACK = Direction.FORWARD, Direction.BACKWARD
@@ -115,3 +115,12 @@ def test_a_look_that_fails_spoils_no_other(explorer: Explorer) -> None:
     assert moment.seen["bad"] == Trouble("cannot be seen")
     assert moment.seen["good"] == explorer.timeline.registers()["rip"]
     assert moment.with_seen({"bad": 1}).seen == {**moment.seen, "bad": 1}
+
+
+def test_a_look_that_fails_leaves_the_others_alone(explorer: Explorer) -> None:
+    def fail(_: Explorer) -> object:
+        raise KeyError("of ours")
+
+    seen = explorer.look({"wrong": fail, "right": lambda _: 7}).seen
+    assert seen["right"] == 7
+    assert seen["wrong"] == Trouble(f"{A_BUG}: KeyError: 'of ours'")
