@@ -115,7 +115,10 @@ async def _run(app: ReplayApp, keeper: SessionKeeper) -> None:
             loop.call_soon_threadsafe(lambda: app.exit(return_code=ReplayStatus.INTERRUPTED))
 
     with on_signals(leave):
-        await app.run_async()
+        try:
+            await app.run_async()
+        finally:
+            gone.cancel()
 
 
 def _way(wanted: Browsing) -> Way | None:

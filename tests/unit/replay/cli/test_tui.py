@@ -6,6 +6,7 @@ import asyncio
 import io
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,28 @@ def test_the_guest_is_opened_with_what_was_asked_for(recorder: Recorder, tmp_pat
             assert explorer.timeline.position == Position(0)
         finally:
             explorer.timeline.close()
+
+
+def test_what_ends_a_program_without_a_terminal_does_not_outlive_the_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(tui, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(tui.os, "_exit", lambda _: ended.set())
+
+    class Screen:
+        def session(self) -> None:
+            return None
+
+        def exit(self, *, return_code: int) -> None:
+            del return_code
+
+        async def run_async(self) -> None:
+            signal.raise_signal(signal.SIGHUP)
+
+    class Keeper:
+        def save(self, _: object) -> str:
+            return ""
+
+    asyncio.run(tui._run(Screen(), Keeper()))  # type: ignore[arg-type]
+    assert not ended.wait(0.2)
