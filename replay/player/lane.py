@@ -33,6 +33,7 @@ class ReplayLane:
         self._console = source.console
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._unprinted: OSError | None = None
 
     def __enter__(self) -> Self:
         self._ending.clear()
@@ -48,6 +49,8 @@ class ReplayLane:
     ) -> None:
         self._ending.set()
         self._thread.join()
+        if error is None:
+            self._check_printed()
 
     def run(self, room: int) -> tuple[Exit | None, int]:
         """See ``replay.machine.ports.Lane``."""
@@ -59,12 +62,21 @@ class ReplayLane:
         if answered:
             offset, readings = self._agent.fed()
             self._stream.jump(answered, offset, readings)
+        self._check_printed()
         self._print()
         return exit_, answered
 
     def _print_on(self) -> None:
-        while not self._ending.wait(_CONSOLE_S):
-            self._print()
+        try:
+            while not self._ending.wait(_CONSOLE_S):
+                self._print()
+        except OSError as error:  # nobody reads any more, which is for the replay's thread to hear
+            self._unprinted = error
+
+    def _check_printed(self) -> None:
+        failure, self._unprinted = self._unprinted, None
+        if failure is not None:
+            raise failure
 
     def _print(self) -> None:
         with self._lock:
